@@ -1,0 +1,52 @@
+// Neighbour search over any cell: found once, passed on.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace mdlens {
+
+struct Box {
+  std::array<double, 9> cell;  // cell vectors as rows
+  std::array<bool, 3> periodic;
+};
+
+struct Neighbor {
+  double distance2;
+  std::array<double, 3> vector;  // from the central atom to the neighbour's image
+  std::int32_t index;
+  std::array<std::int32_t, 3> shift;  // image = position[index] + shift . cell, for positions as given (not wrapped)
+};
+
+// Immutable once built, so any number of threads may query it.
+class NeighborSearch {
+ public:
+  // `width` is the side of the bins: the cutoff for `within`; for `nearest` a length that holds about k atoms (see `suggest_width`).
+  // Throws std::invalid_argument for a periodic cell without volume, or a width that is not positive.
+  NeighborSearch(const double* positions, std::size_t n, const Box& box, double width);
+  ~NeighborSearch();
+  NeighborSearch(NeighborSearch&&) noexcept;
+
+  // A bin width that suits `nearest(k)`, from the local (not the mean) density.
+  static double suggest_width(const double* positions, std::size_t n, const Box& box, std::size_t k);
+
+  std::size_t size() const;
+
+  // An order of the atoms in which successive ones are close in space (bin by bin): walk it and caches stay warm.
+  const std::vector<std::int32_t>& spatial_order() const;
+
+  // All images with 0 <= |r| < cutoff but the atom itself (coincident other atoms count), sorted by (distance2, index, shift). Replaces `out`.
+  void within(std::size_t atom, double cutoff, std::vector<Neighbor>& out) const;
+
+  // The k nearest images, sorted likewise; fewer only when the system has no more. Replaces `out`.
+  void nearest(std::size_t atom, std::size_t k, std::vector<Neighbor>& out) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mdlens

@@ -1,0 +1,1 @@
+"""Model files and their evaluation with ONNX Runtime; imports no torch."""

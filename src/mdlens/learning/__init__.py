@@ -1,0 +1,1 @@
+"""Training: data, fit, metrics, calibration, export."""

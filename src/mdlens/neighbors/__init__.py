@@ -1,0 +1,1 @@
+"""Neighbour search: pairs and nearest neighbours, found once and passed on."""

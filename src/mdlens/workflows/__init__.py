@@ -1,0 +1,1 @@
+"""Compositions of the floors below, one module per study."""
