@@ -1,1 +1,57 @@
-"""The `mdlens` command."""
+"""The ``mdlens`` command: composes the command groups and turns every expected error into one line.
+
+Each command module has a ``register(app)`` that adds its commands; modules import the heavy floors inside their
+commands, so that ``--help`` answers at once.
+"""
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from mdlens import __version__
+from mdlens.cli import classify
+from mdlens.cli._text import printable
+from mdlens.errors import MdlensError
+
+app = typer.Typer(
+    name="mdlens",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mdlens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def mdlens(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Understand particle simulations with deep learning."""
+
+
+classify.register(app)
+
+
+def main() -> None:
+    """Run the command line: exit 0 on success, 2 with one line on stderr on wrong input, 130 when interrupted."""
+    try:
+        app()
+    except MdlensError as error:
+        _leave(error, 2)
+    except KeyboardInterrupt as stop:
+        _leave(stop.args[0] if stop.args else "interrupted", 130)
+
+
+def _leave(message: object, code: int) -> NoReturn:
+    print(f"mdlens: {printable(message)}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
