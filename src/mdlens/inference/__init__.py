@@ -1,1 +1,11 @@
 """Model files and their evaluation with ONNX Runtime; imports no torch."""
+
+from mdlens.inference.metadata import ModelMetadata
+from mdlens.inference.structure_model import (
+    InstalledModel,
+    StructureModel,
+    installed_models,
+    load_model,
+)
+
+__all__ = ["InstalledModel", "ModelMetadata", "StructureModel", "installed_models", "load_model"]

@@ -1,0 +1,282 @@
+"""A trained per-atom classifier: loading, checking and running it."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from mdlens.descriptors import NeighborsMapSettings
+from mdlens.errors import InputError, ModelError
+from mdlens.inference.graph_check import parse_graph, port_shape
+from mdlens.inference.metadata import KEY, ModelMetadata
+from mdlens.types import Float32Array
+
+DEFAULT_MODEL = "default"
+LARGEST_FILE = 64 * 2**20
+"""Bytes; a per-atom model has some hundred thousand weights, so anything near this is not one."""
+
+BATCH = 256
+"""Maps per call of the runtime: activations stay in the L2 cache, and memory stays small whatever the frame."""
+
+_REMEDY = "use a file written by `mdlens train crystal`, or download it again"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StructureModel:
+    """A per-atom structure classifier read from a model file; carries no code.
+
+    Args:
+        metadata: What the file says about itself.
+        embedding_size: Numbers per atom in the embedding.
+        file: Where it was read from.
+    """
+
+    metadata: ModelMetadata
+    embedding_size: int
+    file: Path
+    _session: Any = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.metadata.name
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+        return self.metadata.version
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        return self.metadata.classes
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Number of each class in labelled files; 0 means unknown."""
+        return self.metadata.ids
+
+    @property
+    def threshold(self) -> float:
+        """Top probability below which an atom is unknown."""
+        return self.metadata.threshold
+
+    @property
+    def temperature(self) -> float:
+        """Divisor of the logits before the softmax."""
+        return self.metadata.temperature
+
+    @property
+    def settings(self) -> NeighborsMapSettings:
+        """How the maps of this model are made."""
+        return self.metadata.descriptor
+
+    def __reduce__(self) -> tuple[Callable[[Path], "StructureModel"], tuple[Path]]:
+        """Travel to another process as the path of the file: the runtime's session cannot be copied."""
+        return load_model, (self.file,)
+
+    def predict(self, maps: Float32Array, *, threads: int = 0) -> tuple[Float32Array, Float32Array]:
+        """Classify maps: ``p = softmax(logits / temperature)``.
+
+        Args:
+            maps: Neighbors Maps made with `settings`, (atoms, channels, size, size).
+            threads: Threads to use; 0 takes every processor of this process.
+
+        Returns:
+            Probabilities (atoms, classes) and embeddings (atoms, embedding_size), float32.
+
+        Raises:
+            InputError: If the maps have another shape than the model's or `threads` is negative.
+            ModelError: If the model gives numbers that are not finite.
+        """
+        maps = self._checked_maps(maps)
+        probabilities = np.empty((len(maps), len(self.classes)), np.float32)
+        embeddings = np.empty((len(maps), self.embedding_size), np.float32)
+
+        def run(start: int) -> None:
+            part = slice(start, start + BATCH)
+            logits, embeddings[part] = self._session.run(["logits", "embedding"], {"maps": maps[part]})
+            probabilities[part] = softmax(logits, self.temperature)
+
+        _for_each(run, range(0, len(maps), BATCH), _thread_count(threads))
+        if not (np.isfinite(probabilities).all() and np.isfinite(embeddings).all()):
+            raise ModelError(
+                f"{self.file}: the model gave numbers that are not finite: check the maps, or {_REMEDY}"
+            )
+        return probabilities, embeddings
+
+    def _checked_maps(self, maps: Float32Array) -> Float32Array:
+        expected = (len(self.settings.channels), self.settings.size, self.settings.size)
+        if maps.ndim != 4 or maps.shape[1:] != expected:
+            raise InputError(
+                f"maps must have the shape (atoms, {', '.join(map(str, expected))}), got {maps.shape}"
+            )
+        return np.ascontiguousarray(maps, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledModel:
+    """A model file that came with the package, under the name that `load_model` takes."""
+
+    name: str
+    file: Path
+    metadata: ModelMetadata
+
+
+def softmax(logits: Float32Array, temperature: float = 1.0) -> Float32Array:
+    """Turn logits (atoms, classes) into probabilities: ``exp(z / T) / sum(exp(z / T))``."""
+    with np.errstate(invalid="ignore"):  # infinite logits give NaN, which `predict` reports
+        scaled = (logits - logits.max(axis=1, keepdims=True)) / np.float32(temperature)
+        weights = np.exp(scaled, dtype=np.float32)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
+    """Load a model by the name of an installed one or by the path of a model file.
+
+    The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but arithmetic.
+
+    Args:
+        model: An installed name (see `installed_models`) or the path of an .onnx file.
+
+    Raises:
+        ModelError: If there is no such model, or the file is damaged, hostile or made for something else.
+    """
+    file = _find(model)
+    data = _read(file)
+    try:
+        graph = parse_graph(data)
+        metadata = _read_metadata(graph)
+        embedding_size = _check_ports(graph.graph, metadata)
+        session = _open_session(graph.SerializeToString())
+    except InputError as error:
+        raise ModelError(f"{file}: {error}; {_REMEDY}") from error
+    loaded = StructureModel(metadata=metadata, embedding_size=embedding_size, file=file, _session=session)
+    _probe(loaded)
+    return loaded
+
+
+def installed_models() -> list[InstalledModel]:
+    """List the models that came with the package, by name.
+
+    Raises:
+        ModelError: If one of them is damaged.
+    """
+    files = sorted(_pretrained().glob("*.onnx"))
+    return [InstalledModel(name=file.stem, file=file, metadata=load_model(file).metadata) for file in files]
+
+
+def _pretrained() -> Path:
+    return Path(str(resources.files("mdlens"))) / "pretrained"
+
+
+def _find(model: str | Path) -> Path:
+    if isinstance(model, str):
+        installed = _pretrained() / f"{model}.onnx"
+        if Path(model).name == model and installed.is_file():
+            return installed
+    file = Path(model)
+    if not file.exists():
+        names = ", ".join(path.stem for path in sorted(_pretrained().glob("*.onnx"))) or "none"
+        raise ModelError(f"{model}: no such model file or installed model: give a path or one of: {names}")
+    return file.absolute()
+
+
+def _read(file: Path) -> bytes:
+    if not file.is_file():
+        raise ModelError(f"{file}: a model must be a regular file; {_REMEDY}")
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read: {error.strerror}; check its permissions") from error
+    if len(data) > LARGEST_FILE:
+        raise ModelError(
+            f"{file}: larger than {LARGEST_FILE >> 20} MB, so it is no per-atom model; {_REMEDY}"
+        )
+    if not data:
+        raise ModelError(f"{file}: the file is empty; {_REMEDY}")
+    return data
+
+
+def _read_metadata(model: onnx.ModelProto) -> ModelMetadata:
+    texts = [entry.value for entry in model.metadata_props if entry.key == KEY]
+    if len(texts) != 1:
+        raise InputError(
+            f"it must hold one {KEY!r} entry in its metadata, got {len(texts)}: it is no mdlens model"
+        )
+    return ModelMetadata.from_json(texts[0])
+
+
+def _check_ports(graph: onnx.GraphProto, metadata: ModelMetadata) -> int:
+    """Compare the graph's input and outputs with the metadata; give the size of the embedding."""
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = {port.name: port_shape(port) for port in graph.input if port.name not in weights}
+    outputs = {port.name: port_shape(port) for port in graph.output}
+    if set(inputs) != {"maps"} or set(outputs) != {"logits", "embedding"}:
+        raise InputError("its graph must have the input 'maps' and the outputs 'logits' and 'embedding'")
+    size = metadata.descriptor.size
+    _expect("maps", inputs["maps"], (None, len(metadata.descriptor.channels), size, size))
+    _expect("logits", outputs["logits"], (None, len(metadata.classes)))
+    embedding = outputs["embedding"]
+    width = embedding[1] if len(embedding) == 2 else None
+    _expect("embedding", embedding, (None, width or 1))
+    return int(width or 1)
+
+
+def _expect(name: str, shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> None:
+    if shape != expected:
+        raise InputError(f"{name!r} must have the shape {_shape_text(expected)}, got {_shape_text(shape)}")
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("batch" if size is None else str(size) for size in shape) + ")"
+
+
+def _open_session(data: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = (
+        1  # `predict` spreads whole batches over threads instead, which scales better
+    )
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's exceptions share no base class
+        raise InputError(f"the runtime refuses it: {' '.join(str(error).split())[:200]}") from error
+
+
+def _probe(model: StructureModel) -> None:
+    """Run two blank maps: a model that cannot run is refused here, not in the middle of a trajectory."""
+    size = model.settings.size
+    try:
+        model.predict(np.zeros((2, len(model.settings.channels), size, size), np.float32), threads=1)
+    except ModelError:
+        raise
+    except Exception as error:  # see `_open_session`
+        raise ModelError(
+            f"{model.file}: it does not run: {' '.join(str(error).split())[:200]}; {_REMEDY}"
+        ) from error
+
+
+def _thread_count(threads: int) -> int:
+    if threads < 0:
+        raise InputError(f"threads must be 0 (every processor) or more, got {threads}")
+    return threads or len(os.sched_getaffinity(0))
+
+
+def _for_each(run: Callable[[int], None], starts: range, threads: int) -> None:
+    if threads == 1 or len(starts) < 2:
+        for start in starts:
+            run(start)
+        return
+    with ThreadPoolExecutor(min(threads, len(starts))) as pool:
+        for _ in pool.map(run, starts):
+            pass
