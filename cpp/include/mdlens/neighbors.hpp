@@ -41,6 +41,9 @@ class NeighborSearch {
   // All images with 0 <= |r| < cutoff but the atom itself (coincident other atoms count), sorted by (distance2, index, shift). Replaces `out`.
   void within(std::size_t atom, double cutoff, std::vector<Neighbor>& out) const;
 
+  // How many neighbours `within` would find.
+  std::size_t count_within(std::size_t atom, double cutoff) const;
+
   // The k nearest images, sorted likewise; fewer only when the system has no more. Replaces `out`.
   void nearest(std::size_t atom, std::size_t k, std::vector<Neighbor>& out) const;
 

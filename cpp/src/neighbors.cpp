@@ -1,0 +1,351 @@
+#include "mdlens/neighbors.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "lattice.hpp"
+#include "tree.hpp"
+
+namespace mdlens {
+
+namespace {
+
+using Cells = std::array<std::int64_t, 3>;
+
+struct Key {
+  double distance2;
+  std::uint32_t candidate;
+};
+
+// A run of candidates that belong to the same periodic image.
+struct Segment {
+  std::size_t begin, end;
+  Vec offset;
+};
+
+struct Origin {
+  std::int32_t index;
+  Shift shift;  // image = position[index] + shift . cell
+  std::uint32_t segment;
+};
+
+// What one thread remembers between queries: the atoms around the last cell, so that its other atoms need no new search.
+struct Workspace {
+  std::uint64_t search = 0;
+  std::size_t first = 0, last = 0;  // slots the candidates serve
+  double radius = 0.0;              // every image closer than this to any of them is a candidate
+  std::vector<double> x, y, z, distance2;
+  std::vector<Origin> origin;
+  std::vector<Segment> segments;
+  std::vector<Key> keys, sorted;
+  double reach = 0.0;  // a little above the last k-th distance
+  std::size_t reach_k = 0;
+
+  void clear() {
+    x.clear();
+    y.clear();
+    z.clear();
+    origin.clear();
+    segments.clear();
+    first = last = 0;
+  }
+};
+
+Workspace& workspace() {
+  thread_local Workspace mine;
+  constexpr std::size_t keep = std::size_t{1} << 20;
+  if (mine.x.capacity() > keep) mine = Workspace{};
+  return mine;
+}
+
+constexpr int kBuckets = 128;
+
+template <class Less>
+void insertion_sort(Key* begin, Key* end, const Less& less) {
+  for (Key* next = begin + 1; next < end; ++next) {
+    const Key key = *next;
+    Key* hole = next;
+    for (; hole != begin && less(key, hole[-1]); --hole) *hole = hole[-1];
+    *hole = key;
+  }
+}
+
+// Squared distances below `limit` fill buckets evenly enough that an insertion sort of the bucketed keys is nearly linear.
+template <class Less>
+void sort_keys(std::vector<Key>& keys, std::vector<Key>& spare, double limit, const Less& less) {
+  const std::size_t n = keys.size();
+  const double scale = kBuckets / limit;
+  if (n < 16) return insertion_sort(keys.data(), keys.data() + n, less);
+  if (n > 4 * kBuckets || !std::isfinite(scale)) return std::sort(keys.begin(), keys.end(), less);
+  std::uint32_t start[kBuckets + 1] = {};
+  spare.resize(n);
+  const auto bucket = [scale](const Key& key) { return std::min(static_cast<int>(key.distance2 * scale), kBuckets - 1); };
+  for (const Key& key : keys) ++start[bucket(key) + 1];
+  const std::uint32_t fullest = *std::max_element(start, start + kBuckets + 1);
+  for (int b = 0; b < kBuckets; ++b) start[b + 1] += start[b];
+  for (const Key& key : keys) spare[start[bucket(key)]++] = key;
+  keys.swap(spare);
+  if (fullest > 48) return std::sort(keys.begin(), keys.end(), less);
+  insertion_sort(keys.data(), keys.data() + n, less);
+}
+
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> count{0};
+  return ++count;
+}
+
+std::int32_t to_shift(std::int64_t value) {
+  constexpr std::int64_t limit = std::int64_t{1} << 30;
+  if (value > limit || value < -limit) throw std::invalid_argument("positions lie more than 2^30 cells away from the cell");
+  return static_cast<std::int32_t>(value);
+}
+
+}  // namespace
+
+struct NeighborSearch::Impl {
+  Lattice lattice;
+  std::uint64_t identity = next_identity();
+  std::vector<Shift> wraps;  // by atom: wrapped = position + wraps . cell
+  Tree tree;
+  Vec low_fraction{}, high_fraction{};  // of the wrapped atoms
+  double magnitude = 0.0;               // largest coordinate: sets the rounding error of a distance
+  double diagonal = 0.0;
+
+  Impl(const double* positions, std::size_t n, const Box& box) : lattice(box), wraps(n), tree(wrap(positions, n)) {
+    if (n == 0) return;
+    diagonal = tree.bounds[1].diagonal();
+    for (int k = 0; k < 3; ++k) magnitude = std::max({magnitude, std::abs(tree.bounds[1].low[k]), std::abs(tree.bounds[1].high[k])});
+    for (int d = 0; d < 3; ++d) {
+      low_fraction[d] = std::numeric_limits<double>::infinity();
+      high_fraction[d] = -std::numeric_limits<double>::infinity();
+      for (std::size_t s = 0; s < n; ++s) {
+        const double f = lattice.fractional(d, tree.point(s));
+        low_fraction[d] = std::min(low_fraction[d], f);
+        high_fraction[d] = std::max(high_fraction[d], f);
+      }
+    }
+  }
+
+  // Wraps positions into the reduced cell, and records by which translation.
+  std::vector<Vec> wrap(const double* positions, std::size_t n) {
+    std::vector<Vec> points(n);
+    for (std::size_t a = 0; a < n; ++a) {
+      const Vec given{positions[3 * a], positions[3 * a + 1], positions[3 * a + 2]};
+      Cells cells{};
+      for (int d = 0; d < 3; ++d) {
+        if (!std::isfinite(given[d])) throw std::invalid_argument("positions must be finite");
+        if (!lattice.periodic[d]) continue;
+        const double f = std::floor(lattice.fractional(d, given));
+        if (!(std::abs(f) < 1e9)) throw std::invalid_argument("positions lie more than 1e9 cells away from the cell");
+        cells[d] = -static_cast<std::int64_t>(f);
+      }
+      const Vec offset = lattice.offset(cells);
+      for (int k = 0; k < 3; ++k) points[a][k] = given[k] + offset[k];
+      const Cells shift = lattice.given_shift(cells);
+      for (int e = 0; e < 3; ++e) wraps[a][e] = to_shift(shift[e]);
+    }
+    return points;
+  }
+
+  // The images of the cell that can hold atoms closer than `radius` to `around`, as a range per direction.
+  void image_range(const Bounds& around, double radius, Cells& from, Cells& to) const {
+    constexpr double slack = 1e-9;
+    for (int d = 0; d < 3; ++d) {
+      from[d] = to[d] = 0;
+      if (!lattice.periodic[d]) continue;
+      double middle = 0.0, half = radius / lattice.height[d];
+      for (int k = 0; k < 3; ++k) {
+        middle += lattice.inverse[d][k] * 0.5 * (around.low[k] + around.high[k]);
+        half += std::abs(lattice.inverse[d][k]) * 0.5 * (around.high[k] - around.low[k]);
+      }
+      from[d] = static_cast<std::int64_t>(std::ceil(middle - half - high_fraction[d] - slack));
+      to[d] = static_cast<std::int64_t>(std::floor(middle + half - low_fraction[d] + slack));
+    }
+  }
+
+  void take_image(Workspace& work, const Cells& n, const Bounds& around, double radius) const {
+    const Vec offset = lattice.offset(n);
+    Bounds shifted = around;
+    double size = magnitude;
+    for (int k = 0; k < 3; ++k) {
+      shifted.low[k] -= offset[k];
+      shifted.high[k] -= offset[k];
+      size = std::max(size, std::abs(offset[k]));
+    }
+    const Cells shift = lattice.given_shift(n);
+    const auto segment = static_cast<std::uint32_t>(work.segments.size());
+    const std::size_t start = work.x.size();
+    tree.visit(shifted, radius * (1.0 + 1e-12) + 1e-14 * size, [&](std::size_t begin, std::size_t end) {
+      const auto b = static_cast<std::ptrdiff_t>(begin), e = static_cast<std::ptrdiff_t>(end);
+      work.x.insert(work.x.end(), tree.x.begin() + b, tree.x.begin() + e);
+      work.y.insert(work.y.end(), tree.y.begin() + b, tree.y.begin() + e);
+      work.z.insert(work.z.end(), tree.z.begin() + b, tree.z.begin() + e);
+      for (std::size_t s = begin; s < end; ++s) {
+        const std::int32_t atom = tree.atom[s];
+        const Shift& wrapped = wraps[static_cast<std::size_t>(atom)];
+        work.origin.push_back({atom, {to_shift(shift[0] + wrapped[0]), to_shift(shift[1] + wrapped[1]), to_shift(shift[2] + wrapped[2])}, segment});
+      }
+    });
+    if (work.x.size() > start) work.segments.push_back({start, work.x.size(), offset});
+  }
+
+  // Collects every image closer than `radius` to any atom of the cell around `slot` (to that atom alone where cells are larger than that).
+  void gather(Workspace& work, std::size_t slot, double radius) const {
+    work.clear();
+    const std::size_t leaf = tree.leaf_of(slot);
+    Bounds around = tree.bounds[leaf];
+    std::size_t first = tree.begin_of(leaf), last = tree.end_of(leaf);
+    if (around.longest() > radius) {
+      first = slot;
+      last = slot + 1;
+      around = {tree.point(slot), tree.point(slot)};
+    }
+    Cells from, to;
+    image_range(around, radius, from, to);
+    for (std::int64_t a = from[0]; a <= to[0]; ++a)
+      for (std::int64_t b = from[1]; b <= to[1]; ++b)
+        for (std::int64_t c = from[2]; c <= to[2]; ++c) take_image(work, {a, b, c}, around, radius);
+    work.search = identity;
+    work.first = first;
+    work.last = last;
+    work.radius = radius;
+  }
+
+  bool serves(const Workspace& work, std::size_t slot, double radius) const {
+    return work.search == identity && work.first <= slot && slot < work.last && radius <= work.radius && work.radius <= 1.5 * radius;
+  }
+
+  // Fills work.keys with the candidates closer than `radius`, the atom itself among them.
+  void filter(Workspace& work, std::size_t slot, double radius) const {
+    const double limit = radius * radius;
+    const Vec center = tree.point(slot);
+    work.distance2.resize(work.x.size());
+    work.keys.resize(work.x.size());
+    double* const d2 = work.distance2.data();
+    const double* const x = work.x.data();
+    const double* const y = work.y.data();
+    const double* const z = work.z.data();
+    for (const Segment& segment : work.segments)
+      for (std::size_t c = segment.begin; c < segment.end; ++c) {
+        const double dx = (x[c] - center[0]) + segment.offset[0];
+        const double dy = (y[c] - center[1]) + segment.offset[1];
+        const double dz = (z[c] - center[2]) + segment.offset[2];
+        d2[c] = dx * dx + dy * dy + dz * dz;
+      }
+    Key* key = work.keys.data();
+    for (std::size_t c = 0; c < work.x.size(); ++c) {
+      *key = {d2[c], static_cast<std::uint32_t>(c)};
+      key += d2[c] < limit;
+    }
+    work.keys.resize(static_cast<std::size_t>(key - work.keys.data()));
+  }
+
+  // Sorts work.keys and writes the first `most` of them but the atom itself.
+  void emit(Workspace& work, std::size_t atom, std::size_t slot, double radius, std::size_t most, std::vector<Neighbor>& out) const {
+    const auto less = [&work](const Key& a, const Key& b) {
+      if (a.distance2 != b.distance2) return a.distance2 < b.distance2;
+      const Origin &p = work.origin[a.candidate], &q = work.origin[b.candidate];
+      return p.index != q.index ? p.index < q.index : p.shift < q.shift;
+    };
+    if (work.keys.size() / 2 > most) {
+      std::nth_element(work.keys.begin(), work.keys.begin() + static_cast<std::ptrdiff_t>(most), work.keys.end(), less);
+      work.keys.resize(most + 1);
+    }
+    sort_keys(work.keys, work.sorted, radius * radius, less);
+    const Vec center = tree.point(slot);
+    const Shift& own = wraps[atom];
+    out.clear();
+    for (const Key& key : work.keys) {
+      const Origin& origin = work.origin[key.candidate];
+      const Shift shift{origin.shift[0] - own[0], origin.shift[1] - own[1], origin.shift[2] - own[2]};
+      if (static_cast<std::size_t>(origin.index) == atom && shift == Shift{}) continue;
+      if (out.size() == most) break;
+      const Vec& offset = work.segments[origin.segment].offset;
+      const std::size_t c = key.candidate;
+      out.push_back({key.distance2,
+                     {(work.x[c] - center[0]) + offset[0], (work.y[c] - center[1]) + offset[1], (work.z[c] - center[2]) + offset[2]},
+                     origin.index,
+                     shift});
+    }
+  }
+
+  // A radius that holds about k atoms, from the density of the smallest branch with enough of them.
+  double guess_radius(std::size_t slot, std::size_t k) const {
+    std::size_t node = tree.leaf_of(slot);
+    while (node > 1 && tree.end_of(node) - tree.begin_of(node) <= 2 * k) node /= 2;
+    const Bounds& box = tree.bounds[node];
+    const double longest = box.longest();
+    double volume = 1.0;
+    for (int d = 0; d < 3; ++d) volume *= std::max(box.high[d] - box.low[d], 0.25 * longest);
+    double radius = 0.7 * std::cbrt(volume * static_cast<double>(k + 1) / static_cast<double>(tree.end_of(node) - tree.begin_of(node)));
+    if (radius > 0.0) return radius;
+    radius = diagonal > 0.0 ? 1e-3 * diagonal : std::numeric_limits<double>::infinity();
+    for (int d = 0; d < 3; ++d)
+      if (lattice.periodic[d]) radius = std::min(radius, std::sqrt(dot(lattice.rows[d], lattice.rows[d])));
+    return std::isfinite(radius) ? radius : 1.0;
+  }
+
+  double first_radius(const Workspace& work, std::size_t slot, std::size_t k) const {
+    if (work.search != identity || work.reach_k != k) return guess_radius(slot, k);
+    if (work.first <= slot && slot < work.last) return work.reach;
+    return std::min(work.reach, 2.0 * guess_radius(slot, k));
+  }
+};
+
+NeighborSearch::NeighborSearch(const double* positions, std::size_t n, const Box& box, double width) {
+  if (!(width > 0.0)) throw std::invalid_argument("the width must be positive");
+  if (n >= std::numeric_limits<std::int32_t>::max()) throw std::invalid_argument("more than 2^31 atoms in one system");
+  impl_ = std::make_unique<Impl>(positions, n, box);
+}
+
+NeighborSearch::~NeighborSearch() = default;
+NeighborSearch::NeighborSearch(NeighborSearch&&) noexcept = default;
+
+double NeighborSearch::suggest_width(const double*, std::size_t, const Box&, std::size_t) { return 1.0; }
+
+std::size_t NeighborSearch::size() const { return impl_->tree.size(); }
+
+const std::vector<std::int32_t>& NeighborSearch::spatial_order() const { return impl_->tree.atom; }
+
+std::size_t NeighborSearch::count_within(std::size_t atom, double cutoff) const {
+  Workspace& work = workspace();
+  const auto slot = static_cast<std::size_t>(impl_->tree.slot[atom]);
+  if (!impl_->serves(work, slot, cutoff)) impl_->gather(work, slot, cutoff);
+  impl_->filter(work, slot, cutoff);
+  return work.keys.size() - 1;
+}
+
+void NeighborSearch::within(std::size_t atom, double cutoff, std::vector<Neighbor>& out) const {
+  Workspace& work = workspace();
+  const auto slot = static_cast<std::size_t>(impl_->tree.slot[atom]);
+  if (!impl_->serves(work, slot, cutoff)) impl_->gather(work, slot, cutoff);
+  impl_->filter(work, slot, cutoff);
+  impl_->emit(work, atom, slot, cutoff, work.keys.size(), out);
+}
+
+void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighbor>& out) const {
+  out.clear();
+  if (k == 0) return;
+  Workspace& work = workspace();
+  const auto slot = static_cast<std::size_t>(impl_->tree.slot[atom]);
+  double radius = impl_->first_radius(work, slot, k);
+  for (;;) {
+    if (!impl_->serves(work, slot, radius)) impl_->gather(work, slot, 1.1 * radius);
+    impl_->filter(work, slot, radius);
+    const bool complete = !impl_->lattice.any_periodic() && radius > impl_->diagonal * (1.0 + 1e-9);
+    const std::size_t found = work.keys.size() - 1;
+    if (found >= k || complete) break;
+    const double growth = found > 0 ? std::cbrt(1.2 * static_cast<double>(k) / static_cast<double>(found)) : 2.0;
+    radius *= std::clamp(growth, 1.1, 2.0);
+  }
+  impl_->emit(work, atom, slot, radius, k, out);
+  if (out.size() == k && out.back().distance2 > 0.0) {
+    work.reach = 1.05 * std::sqrt(out.back().distance2);
+    work.reach_k = k;
+  }
+}
+
+}  // namespace mdlens
