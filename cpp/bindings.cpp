@@ -1,6 +1,10 @@
 // The one door between Python and the core: nouns only, no policy. Arguments are validated in the typed Python layer above.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
+
+#include "mdlens/text.hpp"
 
 namespace nb = nanobind;
 
@@ -16,7 +20,97 @@ void bind_neighbors_map(nb::module_&) {}
 
 // ---- io -----------------------------------------------------------------------------------------------------------------------------
 
-void bind_text(nb::module_&) {}
+nb::object take_column(mdlens::TableReader& table, std::size_t column) {
+  const auto rows = static_cast<std::size_t>(table.rows());
+  const bool is_real = table.kind(column) == mdlens::Kind::real;
+  mdlens::Cells cells = table.release(column);
+  if (!cells && rows > 0) throw std::invalid_argument("this column was taken before");
+  void* memory = cells.release();
+  nb::capsule owner(memory, [](void* data) noexcept { std::free(data); });
+  if (is_real) return nb::cast(nb::ndarray<nb::numpy, double, nb::ndim<1>>(memory, {rows}, owner));
+  return nb::cast(nb::ndarray<nb::numpy, std::int64_t, nb::ndim<1>>(memory, {rows}, owner));
+}
+
+using TextArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+mdlens::OutputColumn output_column(const TextArray& array, int decimals, std::size_t rows) {
+  using Type = mdlens::OutputColumn::Type;
+  if (array.ndim() == 0 || array.ndim() > 2 || array.shape(0) != rows) throw std::invalid_argument("columns must have one row per line");
+  mdlens::OutputColumn column;
+  column.data = array.data();
+  column.decimals = decimals;
+  if (array.ndim() == 2 && array.dtype() == nb::dtype<std::uint32_t>()) {
+    column.type = Type::ucs4;
+    column.width = array.shape(1);
+  } else if (array.ndim() == 1 && array.dtype() == nb::dtype<double>()) {
+    column.type = Type::real;
+  } else if (array.ndim() == 1 && array.dtype() == nb::dtype<float>()) {
+    column.type = Type::single;
+  } else if (array.ndim() == 1 && array.dtype() == nb::dtype<std::int64_t>()) {
+    column.type = Type::integer;
+  } else {
+    throw std::invalid_argument("a column must be float64, float32, int64, or uint32 code points with two dimensions");
+  }
+  return column;
+}
+
+nb::bytes format_rows(const std::vector<std::pair<TextArray, int>>& columns, std::size_t rows) {
+  std::vector<mdlens::OutputColumn> output;
+  output.reserve(columns.size());
+  for (const auto& [array, decimals] : columns) output.push_back(output_column(array, decimals, rows));
+  std::string text;
+  {
+    const nb::gil_scoped_release release;
+    text = mdlens::format_rows(output, rows);
+  }
+  return nb::bytes(text.data(), text.size());
+}
+
+std::string_view tail(const nb::bytes& bytes, std::size_t offset) {
+  return std::string_view(bytes.c_str(), bytes.size()).substr(offset);
+}
+
+void bind_text(nb::module_& m) {
+  using mdlens::Fault, mdlens::Kind, mdlens::Rule, mdlens::TableReader;
+  nb::enum_<Rule>(m, "Rule")
+      .value("coordinate", Rule::coordinate).value("real", Rule::real).value("integer", Rule::integer)
+      .value("text", Rule::text).value("any", Rule::any);
+  nb::enum_<Kind>(m, "Kind").value("real", Kind::real).value("integer", Kind::integer).value("text", Kind::text);
+  nb::enum_<Fault>(m, "Fault")
+      .value("none", Fault::none).value("too_few", Fault::too_few).value("too_many", Fault::too_many)
+      .value("not_number", Fault::not_number).value("not_finite", Fault::not_finite).value("not_integer", Fault::not_integer)
+      .value("not_word", Fault::not_word).value("changed_kind", Fault::changed_kind).value("next_item", Fault::next_item)
+      .value("cut", Fault::cut);
+  nb::class_<mdlens::Issue>(m, "Issue")
+      .def_ro("fault", &mdlens::Issue::fault)
+      .def_ro("row", &mdlens::Issue::row)
+      .def_ro("column", &mdlens::Issue::column)
+      .def_prop_ro("token", [](const mdlens::Issue& issue) { return nb::bytes(issue.token.data(), issue.token.size()); });
+  nb::class_<TableReader>(m, "TableReader")
+      .def(nb::init<const std::vector<Rule>&, std::int64_t>(), nb::arg("rules"), nb::arg("rows"))
+      .def("feed", [](TableReader& self, const nb::bytes& bytes, std::size_t offset, bool last) {
+        const std::string_view text = tail(bytes, offset);
+        const nb::gil_scoped_release release;
+        return self.feed(text, last);
+      }, nb::arg("bytes"), nb::arg("offset"), nb::arg("last"))
+      .def_prop_ro("complete", &TableReader::complete)
+      .def_prop_ro("rows", &TableReader::rows)
+      .def_prop_ro("issue", &TableReader::issue)
+      .def("kind", &TableReader::kind, nb::arg("column"))
+      .def("words", [](const TableReader& self, std::size_t column) {
+        nb::list words;
+        for (const std::string& word : self.words(column)) words.append(nb::bytes(word.data(), word.size()));
+        return words;
+      }, nb::arg("column"))
+      .def("take", &take_column, nb::arg("column"));
+  m.def("skip_lines", [](const nb::bytes& bytes, std::size_t offset, std::int64_t lines, bool last) {
+    const std::string_view text = tail(bytes, offset);
+    const nb::gil_scoped_release release;
+    const mdlens::Skipped skipped = mdlens::skip_lines(text, lines, last);
+    return std::pair(skipped.bytes, skipped.lines);
+  }, nb::arg("bytes"), nb::arg("offset"), nb::arg("lines"), nb::arg("last"));
+  m.def("format_rows", &format_rows, nb::arg("columns"), nb::arg("rows"));
+}
 
 }  // namespace
 

@@ -1,1 +1,54 @@
 """Types of the native core."""
+
+# ---- io ----
+
+from enum import Enum
+from typing import Any
+
+from numpy.typing import NDArray
+
+class Rule(Enum):
+    coordinate = 0
+    real = 1
+    integer = 2
+    text = 3
+    any = 4
+
+class Kind(Enum):
+    real = 0
+    integer = 1
+    text = 2
+
+class Fault(Enum):
+    none = 0
+    too_few = 1
+    too_many = 2
+    not_number = 3
+    not_finite = 4
+    not_integer = 5
+    not_word = 6
+    changed_kind = 7
+    next_item = 8
+    cut = 9
+
+class Issue:
+    fault: Fault
+    row: int
+    column: int
+    token: bytes
+
+class TableReader:
+    def __init__(self, rules: list[Rule], rows: int) -> None: ...
+    def feed(self, bytes: bytes, offset: int, last: bool) -> int: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def issue(self) -> Issue: ...
+    def kind(self, column: int) -> Kind: ...
+    def words(self, column: int) -> list[bytes]: ...
+    def take(self, column: int) -> NDArray[Any]: ...
+
+def skip_lines(bytes: bytes, offset: int, lines: int, last: bool) -> tuple[int, int]: ...
+def format_rows(columns: list[tuple[NDArray[Any], int]], rows: int) -> bytes: ...

@@ -1,0 +1,208 @@
+"""A streaming reader for LAMMPS text dumps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from mdlens._core import Fault, Kind, TableReader
+from mdlens.errors import FormatError
+from mdlens.io.columns import column_rule, coordinate_form
+from mdlens.io.dump_header import FrameHeader, read_header, shown
+from mdlens.io.streams import LineSource, is_compressed, open_bytes
+from mdlens.types import IntArray
+
+
+@dataclass(frozen=True)
+class FrameMark:
+    """Where a frame begins, and the units said before it."""
+
+    offset: int = 0
+    line: int = 0
+    units: str | None = None
+
+
+class DumpSource:
+    """The frames of one LAMMPS text dump, found as they are asked for.
+
+    In a plain file the places of frames passed are remembered, so that later requests go there directly; a compressed file is read
+    from its start each time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seekable = not is_compressed(path)
+        self._marks = [FrameMark()]
+        self._count: int | None = None
+
+    def count(self) -> int:
+        """Return the number of frames, by passing over all of them.
+
+        Raises:
+            FormatError: If a header is wrong or the last frame is cut.
+        """
+        if self._count is None:
+            last = len(self._marks) - 1
+            for _ in self._walk(last, range(0)):
+                pass
+        return self._count or 0
+
+    def frames(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
+        """Yield the frames ``start, start + step, ...`` before `stop`; those between are passed over unparsed."""
+        return self._walk(start, range(start, 2**62 if stop is None else stop, step))
+
+    def _walk(self, start: int, wanted: range) -> Iterator[Atoms]:
+        """Go from the nearest known frame up to `start` to the last one wanted (all, if none is), yielding those wanted."""
+        index = min(start, len(self._marks) - 1)
+        mark = self._marks[index]
+        with open_bytes(self.path, mark.offset) as stream:
+            lines = LineSource(stream, self.path, offset=mark.offset, line=mark.line)
+            while not wanted or index <= wanted[-1]:
+                header = read_header(lines, mark.units)
+                if header is None:
+                    self._count = index
+                    return
+                if index in wanted:
+                    yield read_frame(lines, header)
+                else:
+                    skip_frame(lines, header)
+                index += 1
+                mark = FrameMark(lines.offset, lines.line, header.units)
+                if self._seekable and index == len(self._marks):
+                    self._marks.append(mark)
+
+
+def read_frame(lines: LineSource, header: FrameHeader) -> Atoms:
+    """Read the table of a frame whose header was read.
+
+    Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or ``xu yu zu`` used as positions
+    is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds words that are no chemical symbols. Species come
+    from ``element``, or from ``type`` if it holds element symbols as type labels; otherwise every symbol is X and ``type`` tells.
+
+    Raises:
+        FormatError: If a row is wrong or the table is cut.
+    """
+    table = TableReader([column_rule(name) for name in header.columns], header.n_atoms)
+    first = lines.line + 1
+    lines.feed(table)
+    if not table.complete:
+        raise _table_error(lines, header, table, first)
+    return _to_atoms(lines, header, table)
+
+
+def skip_frame(lines: LineSource, header: FrameHeader) -> None:
+    """Pass over the table of a frame.
+
+    Raises:
+        FormatError: If the file ends before the table does.
+    """
+    rows = lines.skip(header.n_atoms)
+    if rows < header.n_atoms:
+        raise _cut_error(lines, header, rows)
+
+
+def _cut_error(lines: LineSource, header: FrameHeader, rows: int) -> FormatError:
+    return lines.error(
+        f"the frame that begins in line {header.line} declares {header.n_atoms} atoms but the file ends after {rows}; "
+        + header.cut_remedy()
+    )
+
+
+def _table_error(lines: LineSource, header: FrameHeader, table: TableReader, first: int) -> FormatError:
+    """Say what is wrong with a row, in words."""
+    issue = table.issue
+    line = first + issue.row
+    expected = len(header.columns)
+    if issue.fault is Fault.none:
+        return _cut_error(lines, header, table.rows)
+    if issue.fault is Fault.cut:
+        return lines.error(f"the last line is cut at {shown(issue.token)}; " + header.cut_remedy(), line=line)
+    if issue.fault is Fault.next_item:
+        return lines.error(
+            f"the frame that begins in line {header.line} declares {header.n_atoms} atoms but the next item comes "
+            f"after {issue.row}; correct 'NUMBER OF ATOMS' or remove the frame",
+            line=line,
+        )
+    if issue.fault in (Fault.too_few, Fault.too_many):
+        return lines.error(
+            f"expected {expected} columns ({' '.join(header.columns)[:120]}), got {issue.column}; "
+            "restore or remove this frame",
+            line=line,
+        )
+    return lines.error(_word_problem(issue.fault, header.columns[issue.column], shown(issue.token)), line=line)
+
+
+def _word_problem(fault: Fault, name: str, token: str) -> str:
+    problems = {
+        Fault.not_number: f"column {name!r} must hold numbers, got {token}; correct the value or remove the frame",
+        Fault.not_finite: f"coordinate {name!r} is {token}; the simulation has diverged or the value is damaged: "
+        "remove this frame",
+        Fault.not_integer: f"column {name!r} must hold integers of 64 bits, got {token}; correct the value",
+        Fault.not_word: f"column {name!r} must hold words of at most 64 printable bytes, got {token}; correct the value",
+        Fault.changed_kind: f"column {name!r} held numbers in the rows above, got {token}; correct the value",
+    }
+    return problems[fault]
+
+
+def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Atoms:
+    form = coordinate_form(header.columns)
+    if form is None:  # a header with incomplete coordinates is refused when it is read
+        raise lines.error("no complete coordinates")
+    box = header.box
+    columns = {name: _take_column(lines, table, index) for index, name in enumerate(header.columns)}
+    values = np.stack([columns[name] for name in form.columns], axis=1)
+    positions = form.to_cartesian(values, box.cell, box.origin)
+    if not np.isfinite(positions).all():
+        raise lines.error("scaled coordinates times the box overflow; correct the box or the coordinates")
+    if not form.scaled:
+        for name in form.columns:
+            del columns[name]
+    numbers = _species(header, table, columns)
+    atoms = Atoms(numbers=numbers, positions=positions, cell=box.cell, pbc=box.pbc, celldisp=box.origin)
+    atoms.arrays.update(columns)
+    atoms.info.update(_info(header))
+    return atoms
+
+
+def _info(header: FrameHeader) -> dict[str, Any]:
+    info: dict[str, Any] = {"timestep": header.timestep}
+    if header.units is not None:
+        info["lammps_units"] = header.units
+    if header.time is not None:
+        info["time"] = header.time
+    info["lammps_columns"] = " ".join(header.columns)
+    info["lammps_boundary"] = " ".join(header.box.boundary)
+    return info
+
+
+def _decode(lines: LineSource, words: list[bytes]) -> list[str]:
+    try:
+        return [word.decode("utf-8") for word in words]
+    except UnicodeDecodeError as error:
+        raise lines.error("a word of this frame is not UTF-8; convert the file (`iconv -t UTF-8`)") from error
+
+
+def _take_column(lines: LineSource, table: TableReader, index: int) -> NDArray[Any]:
+    values = table.take(index)
+    if table.kind(index) is not Kind.text or not len(values):
+        return values
+    return np.array(_decode(lines, table.words(index)), dtype=str)[values]
+
+
+def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]) -> IntArray:
+    """Return atomic numbers, 0 (X) where no symbol is known; drop the ``element`` column when the numbers say the same."""
+    for name in ("element", "type"):
+        if name not in header.columns or table.kind(header.columns.index(name)) is not Kind.text:
+            continue
+        words, inverse = np.unique(columns[name], return_inverse=True)
+        known = np.array([atomic_numbers.get(str(word), -1) for word in words], dtype=np.int64)
+        if name == "element" and (known >= 0).all():
+            del columns[name]
+        if name == "element" or (known >= 0).all():
+            return np.maximum(known, 0)[inverse] if len(words) else np.zeros(0, dtype=np.int64)
+    return np.zeros(header.n_atoms, dtype=np.int64)
