@@ -1,7 +1,7 @@
 """The ``mdlens`` command: composes the command groups and turns every expected error into one line.
 
-Each command module has a ``register(app)`` that adds its commands; modules import the heavy floors inside their
-commands, so that ``--help`` answers at once.
+Each command module has a ``register(app)`` that adds its commands; modules import the heavy floors
+inside their commands, so that ``--help`` answers at once.
 """
 
 import sys
@@ -11,8 +11,8 @@ import typer
 
 from mdlens import __version__
 from mdlens.cli import classify
-from mdlens.cli._text import printable
 from mdlens.errors import MdlensError
+from mdlens.report.text import printable
 
 app = typer.Typer(
     name="mdlens",
@@ -33,7 +33,8 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def mdlens(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Understand particle simulations with deep learning."""
@@ -43,7 +44,7 @@ classify.register(app)
 
 
 def main() -> None:
-    """Run the command line: exit 0 on success, 2 with one line on stderr on wrong input, 130 when interrupted."""
+    """Run the command line: exit 0 on success, 2 with one line on wrong input, 130 when interrupted."""
     try:
         app()
     except MdlensError as error:

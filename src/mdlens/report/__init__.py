@@ -1,1 +1,17 @@
 """Figures, tables and the self-contained HTML page."""
+
+from mdlens.report.data import Exemplar, FrameSummary, ModelCard, Report, Scene
+from mdlens.report.page import render, write_report
+from mdlens.report.text import printable, write_whole
+
+__all__ = [
+    "Exemplar",
+    "FrameSummary",
+    "ModelCard",
+    "Report",
+    "Scene",
+    "printable",
+    "render",
+    "write_report",
+    "write_whole",
+]

@@ -1,0 +1,96 @@
+"""The written parts of a report: what the words mean, the model's card, the settings of the run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mdlens.report.data import Report
+from mdlens.report.text import escaped, pretty
+
+_MOST_ITEMS, _MOST_CHARACTERS, _MOST_DEPTH = 40, 400, 4
+
+
+def meaning_card(report: Report) -> str:
+    """Explain what an unknown atom and what confidence is, with the threshold of this model."""
+    model = report.model
+    rate = model.threshold_error_rate
+    calibrated = (
+        ""
+        if rate is None
+        else " The limit was set on labelled data that the model had not seen, so that "
+        f"{100 * rate:.2g}% of the atoms given a structure there were given a wrong one."
+    )
+    classes = ", ".join(escaped(pretty(name)) for name in model.classes)
+    return f"""<section class="card" id="meaning"><h2>What “unknown” and “confidence” mean</h2>
+<p>The model knows {classes}. It gives every atom a probability for each; the highest one is
+the atom's <b>confidence</b>. It is calibrated: of atoms with confidence 0.9, about nine in ten were right, on
+data like the model's own test data.</p>
+<p>Below <b>{model.threshold:.2f}</b> no structure is claimed and the atom is <b>unknown</b>.{calibrated}
+Unknown is not a structure of its own: atoms at surfaces, grain boundaries, dislocations and between two
+phases end there, and atoms of a structure that the model was never shown.</p>
+<p>Confidence cannot see beyond that list: a foreign crystal that resembles a known one may be labelled with
+high confidence.</p></section>"""
+
+
+def model_card(report: Report) -> str:
+    """Show what the model's file says about it."""
+    model = report.model
+    facts = {
+        "name": f"{model.name} {model.version}",
+        "file": model.file,
+        "structures": ", ".join(pretty(name) for name in model.classes),
+        "unknown below": f"{model.threshold:.4g}",
+        **({} if model.temperature is None else {"calibration temperature": f"{model.temperature:.4g}"}),
+    }
+    parts = [definitions(facts)]
+    for title, content in (("Scores", model.scores), ("Training data", model.training)):
+        told = definitions(content) if content else "<p>The model file does not say.</p>"
+        parts.append(f"<h3>{title}</h3>{told}")
+    parts.append(
+        f"<details><summary>Descriptor</summary>{definitions(model.descriptor)}</details>"
+        if model.descriptor
+        else ""
+    )
+    return f'<section class="card" id="model-card"><h2>The model</h2>{"".join(parts)}</section>'
+
+
+def run_card(report: Report) -> str:
+    """Show the settings of the run and the versions of the software."""
+    return (
+        '<section class="card" id="run-card"><h2>This run</h2>'
+        f"{definitions(report.settings)}<h3>Software</h3>{definitions(report.versions)}"
+        "<p class='note'>This page is one file, needs no network and sends nothing.</p></section>"
+    )
+
+
+def definitions(content: Mapping[str, Any]) -> str:
+    """Return names and values as a list; nested values are indented, long or deep ones cut, and it shows."""
+    return _definitions(content, 0)
+
+
+def _definitions(content: Mapping[str, Any], depth: int) -> str:
+    items = list(content.items())
+    rows = "".join(
+        f"<dt>{escaped(pretty(str(k)))}</dt><dd>{_value(v, depth)}</dd>" for k, v in items[:_MOST_ITEMS]
+    )
+    more = f"<dt>…</dt><dd>{len(items) - _MOST_ITEMS} more</dd>" if len(items) > _MOST_ITEMS else ""
+    return f"<dl class='facts'>{rows}{more}</dl>"
+
+
+def _value(value: object, depth: int) -> str:
+    if depth >= _MOST_DEPTH:
+        return "…"
+    if isinstance(value, Mapping):
+        return _definitions(value, depth + 1)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if any(isinstance(item, Mapping) for item in value):
+            return "".join(_value(item, depth + 1) for item in value[:_MOST_ITEMS])
+        return _cut(", ".join(_number(item) for item in value[:_MOST_ITEMS]))
+    return _cut(_number(value))
+
+
+def _number(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str) -> str:
+    return escaped(text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + " …")
