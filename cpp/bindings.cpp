@@ -6,13 +6,118 @@
 
 #include "mdlens/text.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <initializer_list>
+#include <new>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "mdlens/neighbors.hpp"
+#include "mdlens/pairs.hpp"
+
 namespace nb = nanobind;
 
 namespace {
 
+template <class T, std::size_t Dims>
+using Input = nb::ndarray<const T, nb::ndim<Dims>, nb::c_contig, nb::device::cpu>;
+
+// A new array that Python owns, not initialised. Large ones ask for huge pages: first touching gigabytes in 4 kB pages costs more than the work.
+template <class T>
+class Output {
+ public:
+  explicit Output(std::initializer_list<std::size_t> shape) : shape_(shape) {
+    constexpr std::size_t huge = std::size_t{2} << 20;
+    const std::size_t bytes = std::accumulate(shape.begin(), shape.end(), sizeof(T), std::multiplies<>());
+    const bool large = bytes >= 2 * huge;
+    data_ = static_cast<T*>(large ? std::aligned_alloc(huge, (bytes + huge - 1) / huge * huge) : std::malloc(bytes > 0 ? bytes : 1));
+    if (data_ == nullptr) throw std::bad_alloc();
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (large) madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output() { std::free(data_); }
+
+  T* data() { return data_; }
+
+  nb::ndarray<nb::numpy, T> release() {
+    nb::capsule owner(data_, [](void* data) noexcept { std::free(data); });
+    T* const data = std::exchange(data_, nullptr);
+    return nb::ndarray<nb::numpy, T>(data, shape_.size(), shape_.data(), owner);
+  }
+
+ private:
+  std::vector<std::size_t> shape_;
+  T* data_ = nullptr;
+};
+
 // ---- neighbors ----------------------------------------------------------------------------------------------------------------------
 
-void bind_neighbors(nb::module_&) {}
+using mdlens::NeighborSearch;
+
+void new_search(NeighborSearch* self, Input<double, 2> positions, Input<double, 2> cell, Input<bool, 1> pbc, double width) {
+  if (positions.shape(1) != 3 || cell.shape(0) != 3 || cell.shape(1) != 3 || pbc.shape(0) != 3)
+    throw nb::value_error("positions must be (N, 3), cell (3, 3) and pbc (3,)");
+  mdlens::Box box{};
+  std::copy(cell.data(), cell.data() + 9, box.cell.begin());
+  std::copy(pbc.data(), pbc.data() + 3, box.periodic.begin());
+  const nb::gil_scoped_release no_gil;
+  new (self) NeighborSearch(positions.data(), positions.shape(0), box, width);
+}
+
+nb::tuple pairs(const NeighborSearch& search, double cutoff, int threads) {
+  std::vector<std::int64_t> starts(search.size() + 1, 0);
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::count_pairs(search, cutoff, threads, starts.data() + 1);
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  }
+  const auto n = static_cast<std::size_t>(starts.back());
+  Output<std::int64_t> i({n}), j({n});
+  Output<std::int32_t> shift({n, 3});
+  Output<double> vector({n, 3}), distance({n});
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::fill_pairs(search, cutoff, threads, starts.data(), {i.data(), j.data(), shift.data(), vector.data(), distance.data()});
+  }
+  return nb::make_tuple(i.release(), j.release(), shift.release(), vector.release(), distance.release());
+}
+
+nb::tuple nearest(const NeighborSearch& search, std::size_t k, int threads) {
+  const std::size_t n = search.size();
+  Output<std::int64_t> index({n, k});
+  Output<std::int32_t> shift({n, k, 3});
+  Output<double> vector({n, k, 3}), distance({n, k});
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::fill_nearest(search, k, threads, {index.data(), shift.data(), vector.data(), distance.data()});
+  }
+  return nb::make_tuple(index.release(), shift.release(), vector.release(), distance.release());
+}
+
+nb::ndarray<nb::numpy, std::int64_t> spatial_order(const NeighborSearch& search) {
+  Output<std::int64_t> order({search.size()});
+  std::copy(search.spatial_order().begin(), search.spatial_order().end(), order.data());
+  return order.release();
+}
+
+void bind_neighbors(nb::module_& m) {
+  nb::class_<NeighborSearch>(m, "NeighborSearch")
+      .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"), nb::arg("width"))
+      .def("__len__", &NeighborSearch::size)
+      .def_prop_ro("spatial_order", &spatial_order)
+      .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
+      .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"));
+}
 
 // ---- descriptors --------------------------------------------------------------------------------------------------------------------
 

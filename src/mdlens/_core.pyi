@@ -1,11 +1,27 @@
 """Types of the native core."""
 
-# ---- io ----
-
 from enum import Enum
 from typing import Any
 
 from numpy.typing import NDArray
+
+from mdlens.types import BoolArray, FloatArray, Int32Array, IntArray
+
+# ---- neighbors ----
+
+class NeighborSearch:
+    """Atoms sorted into cells once, for any number of queries."""
+
+    def __init__(self, positions: FloatArray, cell: FloatArray, pbc: BoolArray, width: float) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def spatial_order(self) -> IntArray: ...
+    def pairs(
+        self, cutoff: float, threads: int
+    ) -> tuple[IntArray, IntArray, Int32Array, FloatArray, FloatArray]: ...
+    def nearest(self, k: int, threads: int) -> tuple[IntArray, Int32Array, FloatArray, FloatArray]: ...
+
+# ---- io ----
 
 class Rule(Enum):
     coordinate = 0
