@@ -1,4 +1,4 @@
-"""What every benchmark here shares: alternated timing, the machine, one JSON line per measurement, and a noised crystal to measure on."""
+"""What every benchmark here shares: alternated timing, the machine, JSON lines, a noised crystal to measure on."""
 
 import gc
 import json
@@ -17,7 +17,7 @@ import numpy as np
 
 
 def compare(contestants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median wall seconds of each contestant, called in turn ``repeats`` times after one call that is not counted."""
+    """Median wall seconds of each contestant, called in turn ``repeats`` times after one uncounted call."""
     for run in contestants.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}

@@ -52,12 +52,14 @@ class Nearest:
         return len(self.index)
 
 
-def find_pairs(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, threads: int = 0) -> Pairs:
+def find_pairs(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, threads: int = 0
+) -> Pairs:
     """List every directed pair ``i -> j`` with ``|r_ij| < cutoff``.
 
-    Any length unit, the same in all arguments. A pair appears once per periodic image, self images included, so
-    cells smaller than the cutoff are exact. Different atoms at one place are neighbours at distance 0. The result
-    does not depend on the number of threads.
+    Any length unit, the same in all arguments. A pair appears once per periodic image, self images included,
+    so cells smaller than the cutoff are exact. Different atoms at one place are neighbours at distance 0. The
+    result does not depend on the number of threads.
 
     Args:
         positions: Cartesian positions, (N, 3); need not lie inside the cell.
@@ -69,8 +71,8 @@ def find_pairs(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: fl
     Raises:
         InputError: If ``cutoff`` is not a positive number or `validate_system` refuses the system.
 
-    Source: linked cells, Allen & Tildesley, *Computer Simulation of Liquids* (2017), ch. 5; cells that follow the
-        atoms, Bentley, *Commun. ACM* 18, 509 (1975).
+    Source: linked cells, Allen & Tildesley, *Computer Simulation of Liquids* (2017), ch. 5; cells that follow
+        the atoms, Bentley, *Commun. ACM* 18, 509 (1975).
     """
     if not 0.0 < cutoff < float("inf"):
         raise InputError(f"cutoff must be a positive length, got {cutoff}")
@@ -78,12 +80,14 @@ def find_pairs(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: fl
     return Pairs(*search.pairs(float(cutoff), threads))
 
 
-def find_nearest(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, k: int, *, threads: int = 0) -> Nearest:
+def find_nearest(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, k: int, *, threads: int = 0
+) -> Nearest:
     """Find the ``k`` nearest neighbours of every atom, counting periodic images one by one.
 
-    Any length unit, the same in all arguments. An atom's own images count, the atom itself does not. Among images
-    at equal distance those with the smaller ``(index, shift)`` are kept. The result does not depend on the number
-    of threads.
+    Any length unit, the same in all arguments. An atom's own images count, the atom itself does not. Among
+    images at equal distance those with the smaller ``(index, shift)`` are kept. The result does not depend on
+    the number of threads.
 
     Args:
         positions: Cartesian positions, (N, 3); need not lie inside the cell.

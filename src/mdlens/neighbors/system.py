@@ -11,7 +11,9 @@ _MOST_CELLS_AWAY = 1e8  # periodic shifts are 32-bit integers
 _SMALLEST_VOLUME = 1e-10  # of the cell over the product of its edges
 
 
-def validate_system(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, BoolArray]:
+def validate_system(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return the system as contiguous arrays, or say what is wrong with it.
 
     Args:
@@ -69,10 +71,14 @@ def _refuse_bad_cell(positions: FloatArray, cell: FloatArray, pbc: BoolArray) ->
     lengths = np.linalg.norm(periodic, axis=1)
     if not (lengths > 0.0).all():
         raise InputError(
-            f"a periodic cell vector must not be zero, got {periodic.tolist()}; give the cell, or set pbc to False there"
+            f"a periodic cell vector must not be zero, got {periodic.tolist()};"
+            " give the cell, or set pbc to False there"
         )
-    # The product of the singular values of the normalised vectors is their volume, also for one or two of them.
+    # The product of the singular values of unit vectors is their volume, also for one or two of them.
     if np.linalg.svd(periodic / lengths[:, None], compute_uv=False).prod() < _SMALLEST_VOLUME:
         raise InputError(f"periodic cell vectors must span a volume, got {periodic.tolist()}")
     if len(positions) and np.abs(positions @ np.linalg.pinv(periodic)).max() > _MOST_CELLS_AWAY:
-        raise InputError(f"positions must lie within {_MOST_CELLS_AWAY:.0e} cells of the cell {periodic.tolist()}; wrap them first")
+        raise InputError(
+            f"positions must lie within {_MOST_CELLS_AWAY:.0e} cells of the cell {periodic.tolist()};"
+            " wrap them into it first"
+        )
