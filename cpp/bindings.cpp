@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "mdlens/text.hpp"
@@ -20,9 +21,11 @@
 #endif
 
 #include "mdlens/neighbors.hpp"
+#include "mdlens/neighbors_map.hpp"
 #include "mdlens/pairs.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 namespace {
 
@@ -121,7 +124,46 @@ void bind_neighbors(nb::module_& m) {
 
 // ---- descriptors --------------------------------------------------------------------------------------------------------------------
 
-void bind_neighbors_map(nb::module_&) {}
+using Atoms = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Kinds = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Maps = nb::ndarray<float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+mdlens::Isa parse_isa(const std::string& name) {
+  for (const auto isa : {mdlens::Isa::automatic, mdlens::Isa::portable, mdlens::Isa::avx2, mdlens::Isa::avx512})
+    if (name == mdlens::isa_name(isa)) return isa;
+  throw std::invalid_argument("there is no instruction set \"" + name + "\": choose automatic, portable, avx2 or avx512");
+}
+
+void fill_maps(const mdlens::NeighborSearch& search, const mdlens::MapOptions& options, Weights table, Kinds kinds, Atoms atoms, Maps out,
+               int threads, const std::string& isa) {
+  const bool fits = kinds.shape(0) == search.size() && out.shape(0) == atoms.shape(0) && out.shape(1) == table.shape(1) &&
+                    out.shape(2) == static_cast<std::size_t>(options.size) && out.shape(3) == out.shape(2);
+  if (!fits) throw std::invalid_argument("the arrays of a Neighbors Map do not fit together");
+  const int channels = static_cast<int>(table.shape(1)), kind_count = static_cast<int>(table.shape(0));
+  for (std::size_t i = 0; i < kinds.shape(0); ++i)
+    if (kinds(i) < 0 || kinds(i) >= kind_count) throw std::invalid_argument("an atom is of a kind that has no weights");
+  const mdlens::MapWeights weights{.channels = channels, .kinds = kind_count, .table = table.data(), .kind = kinds.data()};
+  const auto chosen = parse_isa(isa);
+  const nb::gil_scoped_release release;
+  mdlens::neighbors_maps(search, options, weights, atoms.data(), atoms.shape(0), out.data(), threads, chosen);
+}
+
+void bind_neighbors_map(nb::module_& m) {
+  nb::class_<mdlens::MapOptions>(m, "MapOptions", "How a Neighbors Map is drawn; 0 stands for no cutoff, no candidates or no scale.")
+      .def("__init__",
+           [](mdlens::MapOptions* self, int size, double gamma, double beta, int candidates, double cutoff, int scale_neighbors) {
+             new (self) mdlens::MapOptions{size, gamma, beta, candidates, cutoff, scale_neighbors};
+           },
+           "size"_a, "gamma"_a, "beta"_a, "candidates"_a, "cutoff"_a, "scale_neighbors"_a);
+  m.def("neighbors_maps", &fill_maps, "search"_a, "options"_a, "weights"_a, "kinds"_a, "atoms"_a, "out"_a.noconvert(), "threads"_a, "isa"_a,
+        "Draw the maps of `atoms` into `out` (M, C, n, n); weights (kinds, C) of the kinds (N,) of all atoms.");
+  m.def("supported_isas", [] {
+    std::vector<std::string> names;
+    for (const auto isa : mdlens::supported_isas()) names.emplace_back(mdlens::isa_name(isa));
+    return names;
+  }, "Name the instruction sets that this processor and this build both have, slowest first.");
+}
 
 // ---- io -----------------------------------------------------------------------------------------------------------------------------
 
