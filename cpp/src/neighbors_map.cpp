@@ -236,6 +236,20 @@ void check(const MapOptions& options, const MapWeights& weights) {
   require(weights.kinds == 1 || (weights.table && weights.kind), "several kinds of atoms need a table of weights");
 }
 
+Kernel choose_kernel(const MapOptions& options, Isa isa) {
+  const std::vector<Isa> supported = supported_isas();
+  if (isa == Isa::automatic) isa = supported.back();
+  require(std::find(supported.begin(), supported.end(), isa) != supported.end(), std::string("this processor has no ") + isa_name(isa));
+  Kernel kernel{};
+#ifdef __x86_64__
+  if (isa == Isa::avx2) kernel.rows = detail::avx2_kernel(options.size, &kernel.width);
+  if (isa == Isa::avx512) kernel.rows = detail::avx512_kernel(options.size, &kernel.width);
+#endif
+  if (isa == Isa::portable) kernel.rows = detail::portable_kernel(options.size, &kernel.width);
+  if (!kernel.rows) kernel.rows = detail::scalar_kernel(options.size, &kernel.width);
+  return kernel;
+}
+
 }  // namespace
 
 const char* isa_name(Isa isa) {
@@ -247,12 +261,15 @@ const char* isa_name(Isa isa) {
   }
 }
 
-std::vector<Isa> supported_isas() { return {Isa::portable}; }
-
-static Kernel choose_kernel(const MapOptions& options, Isa) {
-  Kernel kernel{};
-  kernel.rows = detail::scalar_kernel(options.size, &kernel.width);
-  return kernel;
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas{Isa::portable};
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(Isa::avx2);
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw");
+  if (avx512 && isas.back() == Isa::avx2) isas.push_back(Isa::avx512);
+#endif
+  return isas;
 }
 
 void neighbors_maps(const NeighborSearch& search, const MapOptions& options, const MapWeights& weights,
