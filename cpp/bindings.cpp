@@ -25,7 +25,6 @@
 #include "mdlens/pairs.hpp"
 
 namespace nb = nanobind;
-using namespace nb::literals;
 
 namespace {
 
@@ -117,17 +116,12 @@ void bind_neighbors(nb::module_& m) {
   nb::class_<NeighborSearch>(m, "NeighborSearch")
       .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"), nb::arg("width"))
       .def("__len__", &NeighborSearch::size)
-      .def_prop_ro("spatial_order", &spatial_order)
+      .def_prop_ro("spatial_order", &spatial_order, nb::rv_policy::automatic)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
       .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"));
 }
 
 // ---- descriptors --------------------------------------------------------------------------------------------------------------------
-
-using Atoms = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Kinds = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Maps = nb::ndarray<float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
 mdlens::Isa parse_isa(const std::string& name) {
   for (const auto isa : {mdlens::Isa::automatic, mdlens::Isa::portable, mdlens::Isa::avx2, mdlens::Isa::avx512})
@@ -135,8 +129,9 @@ mdlens::Isa parse_isa(const std::string& name) {
   throw std::invalid_argument("there is no instruction set \"" + name + "\": choose automatic, portable, avx2 or avx512");
 }
 
-void fill_maps(const mdlens::NeighborSearch& search, const mdlens::MapOptions& options, Weights table, Kinds kinds, Atoms atoms, Maps out,
-               int threads, const std::string& isa) {
+void fill_maps(const NeighborSearch& search, const mdlens::MapOptions& options, Input<float, 2> table, Input<std::int32_t, 1> kinds,
+               Input<std::int64_t, 1> atoms, nb::ndarray<float, nb::ndim<4>, nb::c_contig, nb::device::cpu> out, int threads,
+               const std::string& isa) {
   const bool fits = kinds.shape(0) == search.size() && out.shape(0) == atoms.shape(0) && out.shape(1) == table.shape(1) &&
                     out.shape(2) == static_cast<std::size_t>(options.size) && out.shape(3) == out.shape(2);
   if (!fits) throw std::invalid_argument("the arrays of a Neighbors Map do not fit together");
@@ -145,7 +140,7 @@ void fill_maps(const mdlens::NeighborSearch& search, const mdlens::MapOptions& o
     if (kinds(i) < 0 || kinds(i) >= kind_count) throw std::invalid_argument("an atom is of a kind that has no weights");
   const mdlens::MapWeights weights{.channels = channels, .kinds = kind_count, .table = table.data(), .kind = kinds.data()};
   const auto chosen = parse_isa(isa);
-  const nb::gil_scoped_release release;
+  const nb::gil_scoped_release no_gil;
   mdlens::neighbors_maps(search, options, weights, atoms.data(), atoms.shape(0), out.data(), threads, chosen);
 }
 
@@ -155,8 +150,8 @@ void bind_neighbors_map(nb::module_& m) {
            [](mdlens::MapOptions* self, int size, double gamma, double beta, int candidates, double cutoff, int scale_neighbors) {
              new (self) mdlens::MapOptions{size, gamma, beta, candidates, cutoff, scale_neighbors};
            },
-           "size"_a, "gamma"_a, "beta"_a, "candidates"_a, "cutoff"_a, "scale_neighbors"_a);
-  m.def("neighbors_maps", &fill_maps, "search"_a, "options"_a, "weights"_a, "kinds"_a, "atoms"_a, "out"_a.noconvert(), "threads"_a, "isa"_a,
+           nb::arg("size"), nb::arg("gamma"), nb::arg("beta"), nb::arg("candidates"), nb::arg("cutoff"), nb::arg("scale_neighbors"));
+  m.def("neighbors_maps", &fill_maps, nb::arg("search"), nb::arg("options"), nb::arg("weights"), nb::arg("kinds"), nb::arg("atoms"), nb::arg("out").noconvert(), nb::arg("threads"), nb::arg("isa"),
         "Draw the maps of `atoms` into `out` (M, C, n, n); weights (kinds, C) of the kinds (N,) of all atoms.");
   m.def("supported_isas", [] {
     std::vector<std::string> names;
@@ -207,7 +202,7 @@ nb::bytes format_rows(const std::vector<std::pair<TextArray, int>>& columns, std
   for (const auto& [array, decimals] : columns) output.push_back(output_column(array, decimals, rows));
   std::string text;
   {
-    const nb::gil_scoped_release release;
+    const nb::gil_scoped_release no_gil;
     text = mdlens::format_rows(output, rows);
   }
   return nb::bytes(text.data(), text.size());
@@ -237,7 +232,7 @@ void bind_text(nb::module_& m) {
       .def(nb::init<const std::vector<Rule>&, std::int64_t>(), nb::arg("rules"), nb::arg("rows"))
       .def("feed", [](TableReader& self, const nb::bytes& bytes, std::size_t offset, bool last) {
         const std::string_view text = tail(bytes, offset);
-        const nb::gil_scoped_release release;
+        const nb::gil_scoped_release no_gil;
         return self.feed(text, last);
       }, nb::arg("bytes"), nb::arg("offset"), nb::arg("last"))
       .def_prop_ro("complete", &TableReader::complete)
@@ -252,7 +247,7 @@ void bind_text(nb::module_& m) {
       .def("take", &take_column, nb::arg("column"));
   m.def("skip_lines", [](const nb::bytes& bytes, std::size_t offset, std::int64_t lines, bool last) {
     const std::string_view text = tail(bytes, offset);
-    const nb::gil_scoped_release release;
+    const nb::gil_scoped_release no_gil;
     const mdlens::Skipped skipped = mdlens::skip_lines(text, lines, last);
     return std::pair(skipped.bytes, skipped.lines);
   }, nb::arg("bytes"), nb::arg("offset"), nb::arg("lines"), nb::arg("last"));

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mdlens.types import BoolArray, FloatArray, Int32Array, IntArray
+from mdlens.types import BoolArray, Float32Array, FloatArray, Int32Array, IntArray
 
 # ---- neighbors ----
 
@@ -20,6 +20,27 @@ class NeighborSearch:
         self, cutoff: float, threads: int
     ) -> tuple[IntArray, IntArray, Int32Array, FloatArray, FloatArray]: ...
     def nearest(self, k: int, threads: int) -> tuple[IntArray, Int32Array, FloatArray, FloatArray]: ...
+
+# ---- descriptors ----
+
+class MapOptions:
+    """How a Neighbors Map is drawn; 0 stands for no cutoff, no candidates or no scale."""
+
+    def __init__(
+        self, size: int, gamma: float, beta: float, candidates: int, cutoff: float, scale_neighbors: int
+    ) -> None: ...
+
+def neighbors_maps(
+    search: NeighborSearch,
+    options: MapOptions,
+    weights: Float32Array,
+    kinds: Int32Array,
+    atoms: IntArray,
+    out: Float32Array,
+    threads: int,
+    isa: str,
+) -> None: ...
+def supported_isas() -> list[str]: ...
 
 # ---- io ----
 

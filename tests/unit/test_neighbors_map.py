@@ -157,7 +157,9 @@ SETTINGS = {
     "absolute": NeighborsMapSettings(scale_neighbors=None, gamma=3.0, beta=5.0),
     "scaled-cutoff": NeighborsMapSettings(cutoff=5.0, candidates=None),
     "alloy": NeighborsMapSettings(channels=(None, {"Cu": 1.0, "Zr": 2.0, "Al": -0.5})),
-    "contrast": NeighborsMapSettings.published(4.0, channels=[{"Cu": 0.5, "Zr": 2.0, "Al": 2.0}, None, {"Cu": 1, "Zr": 0, "Al": 3}]),
+    "contrast": NeighborsMapSettings.published(
+        4.0, channels=[{"Cu": 0.5, "Zr": 2.0, "Al": 2.0}, None, {"Cu": 1, "Zr": 0, "Al": 3}]
+    ),
     "alloy-power": NeighborsMapSettings(size=20, gamma=4.0, channels=({"Cu": 1.0, "Zr": 2.0, "Al": 3.0},)),
 }
 

@@ -9,7 +9,7 @@ from mdlens import _core
 from mdlens.descriptors.settings import Channel, NeighborsMapSettings, check_names
 from mdlens.errors import InputError
 from mdlens.neighbors import validate_system
-from mdlens.types import Float32Array, FloatArray, Int32Array, IntArray
+from mdlens.types import Float32Array, Int32Array, IntArray
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,8 +40,8 @@ class MapSource:
         self.isa = isa
         positions, cell, pbc = validate_system(atoms.positions, atoms.cell.array, atoms.pbc)
         self._kinds, self._weights = _kinds_and_weights(species_names(atoms), settings.channels)
-        self._search = _core.NeighborSearch(positions, cell, pbc, _bin_width(positions, cell, pbc, settings))
-        self.order: IntArray = np.asarray(self._search.spatial_order(), dtype=np.int64)
+        self._search = _core.NeighborSearch(positions, cell, pbc, 1.0)
+        self.order: IntArray = self._search.spatial_order
 
     def __len__(self) -> int:
         """Count the atoms of the frame."""
@@ -65,9 +65,13 @@ class MapSource:
         if out is None:
             out = np.empty(shape, dtype=np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            raise InputError(f"out must be a contiguous float32 array of shape {shape}, got {out.dtype} {out.shape}")
+            raise InputError(
+                f"out must be a contiguous float32 array of shape {shape}, got {out.dtype} {out.shape}"
+            )
         s = self.settings
-        options = _core.MapOptions(s.size, s.gamma, s.beta, s.candidates or 0, s.cutoff or 0.0, s.scale_neighbors or 0)
+        options = _core.MapOptions(
+            s.size, s.gamma, s.beta, s.candidates or 0, s.cutoff or 0.0, s.scale_neighbors or 0
+        )
         try:
             _core.neighbors_maps(
                 self._search, options, self._weights, self._kinds, chosen, out, self.threads, self.isa
@@ -139,7 +143,9 @@ def species_names(atoms: "Atoms") -> list[str]:
 def _kinds_and_weights(names: list[str], channels: tuple[Channel, ...]) -> tuple[Int32Array, Float32Array]:
     """Group species of equal weights into kinds, (N,), in ascending order of their weights, (kinds, C)."""
     species, inverse = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
-    table = np.array([[_weight(str(name), channel) for channel in channels] for name in species], dtype=np.float32)
+    table = np.array(
+        [[_weight(str(name), channel) for channel in channels] for name in species], dtype=np.float32
+    )
     if not len(species):
         table = np.ones((1, len(channels)), dtype=np.float32)
     weights, kinds = np.unique(table, axis=0, return_inverse=True)
@@ -157,19 +163,14 @@ def _weight(species: str, channel: Channel) -> float:
     return channel[species]
 
 
-def _bin_width(positions: FloatArray, cell: FloatArray, pbc: np.ndarray, settings: NeighborsMapSettings) -> float:
-    if settings.cutoff is not None:
-        return settings.cutoff
-    wanted = max(settings.candidates or 0, settings.scale_neighbors or 0) + 1
-    return _core.NeighborSearch.suggest_width(positions, cell, pbc, wanted)
-
-
 def _checked_indices(indices: "ArrayLike", count: int) -> IntArray:
     chosen = np.asarray(indices)
     if chosen.size == 0:
         return np.zeros(0, dtype=np.int64)
     if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
-        raise InputError(f"indices must be a one-dimensional array of integers, got {chosen.dtype} {chosen.shape}")
+        raise InputError(
+            f"indices must be a one-dimensional array of integers, got {chosen.dtype} {chosen.shape}"
+        )
     if chosen.min() < -count or chosen.max() >= count:
         wrong = chosen[(chosen < -count) | (chosen >= count)][0]
         raise InputError(f"indices must name atoms 0 to {count - 1}, got {wrong}")

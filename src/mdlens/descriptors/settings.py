@@ -125,7 +125,11 @@ def _check_positive(name: str, value: Any, largest: float = math.inf) -> None:
 
 
 def _checked_channels(channels: Any) -> tuple[Channel, ...]:
-    if isinstance(channels, str | Mapping) or not isinstance(channels, Sequence) or not 1 <= len(channels) <= 16:
+    if (
+        isinstance(channels, str | Mapping)
+        or not isinstance(channels, Sequence)
+        or not 1 <= len(channels) <= 16
+    ):
         raise InputError(
             "channels must be a list of 1 to 16 entries, each None (all ones) or a mapping of species to "
             f"weight, got {channels!r:.80}"
@@ -137,8 +141,12 @@ def _checked_channel(channel: Any) -> Channel:
     if channel is None:
         return None
     if not isinstance(channel, Mapping) or not channel:
-        raise InputError(f"a channel must be None or a mapping such as {{'Cu': 1.0, 'Zr': 2.0}}, got {channel!r:.80}")
+        raise InputError(
+            f"a channel must be None or a mapping such as {{'Cu': 1.0, 'Zr': 2.0}}, got {channel!r:.80}"
+        )
     for species, weight in channel.items():
         if not isinstance(species, str) or not _is_number(weight):
-            raise InputError(f"a channel maps species names to finite weights, got {species!r:.40}: {weight!r:.40}")
+            raise InputError(
+                f"a channel maps species names to finite weights, got {species!r:.40}: {weight!r:.40}"
+            )
     return {species: float(weight) for species, weight in channel.items()}
