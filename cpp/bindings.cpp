@@ -234,7 +234,7 @@ void bind_text(nb::module_& m) {
         const std::string_view text = tail(bytes, offset);
         const nb::gil_scoped_release no_gil;
         return self.feed(text, last);
-      }, nb::arg("bytes"), nb::arg("offset"), nb::arg("last"))
+      }, nb::arg("data"), nb::arg("offset"), nb::arg("last"))
       .def_prop_ro("complete", &TableReader::complete)
       .def_prop_ro("rows", &TableReader::rows)
       .def_prop_ro("issue", &TableReader::issue)
@@ -250,7 +250,7 @@ void bind_text(nb::module_& m) {
     const nb::gil_scoped_release no_gil;
     const mdlens::Skipped skipped = mdlens::skip_lines(text, lines, last);
     return std::pair(skipped.bytes, skipped.lines);
-  }, nb::arg("bytes"), nb::arg("offset"), nb::arg("lines"), nb::arg("last"));
+  }, nb::arg("data"), nb::arg("offset"), nb::arg("lines"), nb::arg("last"));
   m.def("format_rows", &format_rows, nb::arg("columns"), nb::arg("rows"));
 }
 

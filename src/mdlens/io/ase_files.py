@@ -29,12 +29,14 @@ def check_frame(atoms: Atoms, where: str) -> Atoms:
     """
     if not np.isfinite(atoms.positions).all():
         atom = int(np.argmin(np.isfinite(atoms.positions).all(axis=1)))
-        raise FormatError(f"{where}: the position of atom {atom} (counted from 0) is not finite; correct or remove it")
+        raise FormatError(
+            f"{where}: the position of atom {atom} (from 0) is not finite; correct or remove it"
+        )
     if not np.isfinite(atoms.cell.array).all():
         raise FormatError(f"{where}: the cell holds numbers that are not finite; correct it")
     periodic = atoms.cell.array[atoms.pbc]
     if len(periodic) and np.linalg.matrix_rank(periodic) < len(periodic):
-        raise FormatError(f"{where}: the periodic cell has zero volume; correct the cell or switch periodicity off")
+        raise FormatError(f"{where}: the periodic cell has zero volume; correct the cell or its periodicity")
     return atoms
 
 
@@ -58,7 +60,9 @@ def guarded(make: Callable[[], Any], where: str, kind: str) -> Any:
     except (FormatError, KeyboardInterrupt):
         raise
     except MemoryError as error:
-        raise FormatError(f"{where}: reading it as {kind} needs more memory than there is; check its counts") from error
+        raise FormatError(
+            f"{where}: {kind} that needs more memory than there is; check its counts"
+        ) from error
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise FormatError(
@@ -68,7 +72,7 @@ def guarded(make: Callable[[], Any], where: str, kind: str) -> Any:
 
 
 class XyzSource:
-    """The frames of an XYZ or extended XYZ file; ASE parses one frame's text at a time, others are passed over."""
+    """The frames of an XYZ or extended XYZ file; ASE parses one frame's text at a time, others are skipped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -92,7 +96,7 @@ class XyzSource:
         return check_frame(with_origin(atoms), where)
 
     def _texts(self, wanted: range) -> Iterator[tuple[int, str | None]]:
-        """Yield first line and text of each frame up to the last one wanted (all, if none is); None for those passed over."""
+        """Yield first line and text (None if unwanted) of each frame up to the last one wanted, of all if none is."""
         with open_bytes(self.path) as stream:
             lines = LineSource(stream, self.path)
             index = 0
@@ -102,8 +106,8 @@ class XyzSource:
                 pieces: list[bytes] | None = [text, b"\n"] if index in wanted else None
                 if (seen := lines.skip(rows, pieces)) < rows:
                     raise lines.error(
-                        f"the frame that begins in line {begin} declares {rows - 1} atoms but the file ends after "
-                        f"{max(seen - 1, 0)}; copy the file again or remove this frame"
+                        f"the frame that begins in line {begin} declares {rows - 1} atoms "
+                        f"but the file ends after {max(seen - 1, 0)}; copy the file again or remove this frame"
                     )
                 while (text := lines.next_words()) is not None and text.startswith(b"VEC"):
                     if pieces is not None:
@@ -167,7 +171,8 @@ def ase_format(path: Path, head: bytes) -> str:
         rb"^.*\b(xlo\s+xhi|avec)\s*(#.*)?$", head, re.MULTILINE
     ):
         return "lammps-data"
-    name = path.with_suffix("").name if is_compressed(path) and path.suffix.lower() in COMPRESSED_SUFFIXES else path.name
+    packed = is_compressed(path) and path.suffix.lower() in COMPRESSED_SUFFIXES
+    name = path.stem if packed else path.name
     peek = io.BytesIO(head)
     peek.name = f"./{name}"
     try:
@@ -176,8 +181,8 @@ def ase_format(path: Path, head: bytes) -> str:
         kind = ""
     if kind not in ioformats or not ioformats[kind].can_read:
         raise FormatError(
-            f"{path}: neither its contents nor its name say what it is; mdlens reads LAMMPS text dumps (which begin with "
-            "'ITEM:') and, by suffix, what ASE reads (.xyz, .extxyz, POSCAR, .cif, ...): give it its suffix or convert it"
+            f"{path}: neither contents nor name say what it is; mdlens reads LAMMPS text dumps (they begin with "
+            "'ITEM:') and, by name, what ASE reads (.xyz, .extxyz, POSCAR, .cif, ...): rename or convert it"
         )
     return kind
 
@@ -194,19 +199,19 @@ def _ase_input(path: Path, kind: str) -> Iterator[Any]:
         while (piece := stream.read(1 << 20)) and len(contents) <= LARGEST_UNPACKED:
             contents += piece
     if len(contents) > LARGEST_UNPACKED or not description.acceptsfd:
-        raise FormatError(f"{path}: a compressed file of format {kind} is read only after unpacking; unpack it first")
+        raise FormatError(f"{path}: a packed file of format {kind} cannot be read as it is; unpack it first")
     yield io.BytesIO(contents) if description.isbinary else io.StringIO(contents.decode("utf-8", "replace"))
 
 
 def _ase_options(path: Path, kind: str) -> dict[str, Any]:
-    """Return what ASE must be told beyond the format: for LAMMPS data files, file order and the atom style."""
+    """Return what ASE must be told beyond the format: for LAMMPS data, file order and the atom style."""
     if kind != "lammps-data":
         return {}
     return {"sort_by_id": False, "atom_style": _atom_style(path)}
 
 
 def _atom_style(path: Path) -> str | None:
-    """Tell the atom style where neither the comment after ``Atoms`` nor the number of columns does: charges have a point."""
+    """Tell the atom style where neither a comment nor the number of columns does: charges have a point."""
     with open_bytes(path) as stream:
         lines = LineSource(stream, path)
         text = lines.next_words()

@@ -29,7 +29,8 @@ class DumpBox:
 def tilt_extent(xy: float, xz: float, yz: float) -> tuple[FloatArray, FloatArray]:
     """Return how far a tilted box reaches below its lower and above its upper corner.
 
-    LAMMPS writes the bounding box: ``xlo_bound = xlo + min(0, xy, xz, xy + xz)``, ``xhi_bound = xhi + max(...)``; likewise y with yz.
+    LAMMPS writes the bounding box: ``xlo_bound = xlo + min(0, xy, xz, xy + xz)``, ``xhi_bound = xhi + max(...)``;
+    likewise y with yz.
 
     Source: LAMMPS documentation, Howto_triclinic.
     """
@@ -54,7 +55,7 @@ def general_box(rows: FloatArray, boundary: tuple[str, str, str]) -> DumpBox:
 
 
 def preimage(function: Callable[[float], float], guess: float, target: float) -> float:
-    """Return the float nearest to `guess` that `function` (increasing) maps to `target` exactly, or `guess` when none is close."""
+    """Return the float near `guess` that an increasing `function` maps to `target`, or `guess` if there is none."""
     low = high = guess
     for _ in range(NUDGES):
         for candidate in (low, high):
@@ -65,7 +66,7 @@ def preimage(function: Callable[[float], float], guess: float, target: float) ->
 
 
 def restricted_rows(cell: FloatArray, origin: FloatArray) -> list[list[float]]:
-    """Return the ``lo hi`` or ``lo hi tilt`` rows that `restricted_box` turns into this very cell and origin."""
+    """Return the ``lo hi`` or ``lo hi tilt`` rows that `restricted_box` turns into this cell and origin."""
     tilts = [float(cell[1, 0]), float(cell[2, 0]), float(cell[2, 1])]
     below, above = (extent.tolist() for extent in tilt_extent(*tilts))
     rows = []

@@ -12,8 +12,8 @@ from mdlens.types import FloatArray
 
 INTEGER_COLUMNS: Final = frozenset({"id", "mol", "proc", "procp1", "ix", "iy", "iz"})
 REAL_COLUMNS: Final = frozenset(
-    "vx vy vz fx fy fz q mass mux muy muz mu radius diameter"
-    " omegax omegay omegaz angmomx angmomy angmomz tqx tqy tqz".split()
+    [f"{quantity}{axis}" for quantity in ("v", "f", "mu", "omega", "angmom", "tq") for axis in "xyz"]
+    + ["q", "mass", "mu", "radius", "diameter"],
 )
 TEXT_COLUMNS: Final = frozenset({"element", "structure_name"})
 RESERVED_ARRAYS: Final = frozenset({"positions", "numbers"})
@@ -56,7 +56,7 @@ COORDINATE_COLUMNS: Final = frozenset(name for form in FORMS for name in form.co
 
 
 def coordinate_form(names: Sequence[str]) -> CoordinateForm | None:
-    """Return the first form all of whose columns are there: wrapped before unwrapped, Cartesian before scaled."""
+    """Return the first form all of whose columns are there: Cartesian before scaled, wrapped before unwrapped."""
     return next((form for form in FORMS if set(form.columns) <= set(names)), None)
 
 

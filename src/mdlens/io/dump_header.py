@@ -1,6 +1,7 @@
 """Headers of LAMMPS dump frames: everything before the table of atoms."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -71,8 +72,8 @@ def read_header(lines: LineSource, units: str | None) -> FrameHeader | None:
         name, words = _item(lines, text)
         if name in draft.seen:
             raise lines.error(
-                f"'ITEM: {name}' comes twice in one header; the frame that begins in line {draft.line} is cut: "
-                "remove it or write the dump again"
+                f"'ITEM: {name}' comes twice in one header; "
+                f"the frame that begins in line {draft.line} is cut: remove it or write the dump again"
             )
         draft.seen.add(name)
         if name == "ATOMS":
@@ -104,8 +105,8 @@ def _item(lines: LineSource, text: bytes) -> tuple[str, list[str]]:
             return name, rest[len(name) :].split()
     for start, kind in OTHER_DUMPS.items():
         if rest.startswith(start):
-            raise lines.error(f"this is a dump of style {kind}, which holds no atoms; write one with `dump ... custom`")
-    raise lines.error(f"'ITEM: {rest[:40]}' is no item of a LAMMPS dump of atoms; write it with `dump ... custom`")
+            raise lines.error(f"a dump of style {kind} holds no atoms; write one with `dump ... custom`")
+    raise lines.error(f"'ITEM: {rest[:40]}' is no item of a dump of atoms; write one with `dump ... custom`")
 
 
 def _take(lines: LineSource, draft: _Draft, name: str, words: Sequence[str]) -> None:
@@ -119,7 +120,9 @@ def _take(lines: LineSource, draft: _Draft, name: str, words: Sequence[str]) -> 
     elif name == "NUMBER OF ATOMS":
         draft.n_atoms = _integer(lines, text, "the number of atoms")
         if draft.n_atoms < 0:
-            raise lines.error(f"the number of atoms is {draft.n_atoms}; it must not be negative: write the dump again")
+            raise lines.error(
+                f"the number of atoms is {draft.n_atoms}, it cannot be negative; write the dump again"
+            )
     elif name == "TIME":
         draft.time = _real(lines, text, "the time")
     else:
@@ -133,7 +136,8 @@ def _read_box(lines: LineSource, draft: _Draft, words: Sequence[str]) -> DumpBox
     letters = list(words[2 if general else 3 if tilted else 0 :])
     if letters and (len(letters) != 3 or not all(re.fullmatch("[pfsm]{2}", word) for word in letters)):
         raise lines.error(
-            f"box boundaries must be three pairs of the letters p, f, s, m (as in 'pp pp ff'), got {' '.join(letters)[:40]!r}"
+            "box boundaries must be three pairs of the letters p, f, s, m (as in 'pp pp ff'), "
+            f"got {' '.join(letters)[:40]!r}"
         )
     rows = [_next(lines, draft).split() for _ in range(3)]
     wanted = {4} if general else {3} if tilted else {2} if letters else {2, 3}
@@ -156,35 +160,33 @@ def _check_box(lines: LineSource, box: DumpBox, *, general: bool) -> None:
     if not finite:
         raise lines.error("the box overflows; its bounds must be finite numbers of ordinary size")
     if (lengths < 0).any():
-        raise lines.error("the box is turned inside out (an upper bound below its lower bound); correct the bounds")
+        raise lines.error("the box is inside out (an upper bound below its lower bound); correct the bounds")
     with np.errstate(over="ignore", invalid="ignore"):
         flat = (lengths == 0).any() or (general and abs(np.linalg.det(box.cell / lengths[:, None])) < 1e-12)
     if flat:
-        raise lines.error("the box has zero volume; give each direction a length (also when it is not periodic)")
+        raise lines.error("the box has zero volume; give every direction a length, periodic or not")
 
 
 def _finish(lines: LineSource, draft: _Draft, columns: Sequence[str]) -> FrameHeader:
     """Check that nothing is missing and that the columns say where the atoms are."""
-    required = {"TIMESTEP": draft.timestep, "NUMBER OF ATOMS": draft.n_atoms, "BOX BOUNDS": draft.box}
-    for name, value in required.items():
-        if value is None:
-            raise lines.error(f"the header that begins in line {draft.line} has no 'ITEM: {name}'; write the dump again")
+    timestep, n_atoms, box = draft.timestep, draft.n_atoms, draft.box
+    if timestep is None or n_atoms is None or box is None:
+        missing = {"TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS"} - draft.seen
+        raise lines.error(
+            f"the header that begins in line {draft.line} has no 'ITEM: {sorted(missing)[0]}'; write the dump again"
+        )
     _check_columns(lines, columns)
-    assert draft.timestep is not None  # noqa: S101 - for the type checker; checked above
-    assert draft.n_atoms is not None  # noqa: S101
-    assert draft.box is not None  # noqa: S101
-    return FrameHeader(
-        draft.line, draft.timestep, draft.n_atoms, draft.box, tuple(columns), draft.units, draft.time
-    )
+    return FrameHeader(draft.line, timestep, n_atoms, box, tuple(columns), draft.units, draft.time)
 
 
 def _check_columns(lines: LineSource, columns: Sequence[str]) -> None:
-    repeated = next((name for name in columns if columns.count(name) > 1), None) if len(columns) < 10_000 else "?"
-    if repeated is not None:
-        raise lines.error(f"column {repeated!r} is there twice; name each column once (`dump_modify ... colname`)")
-    reserved = RESERVED_ARRAYS & set(columns)
-    if reserved:
-        raise lines.error(f"a column may not be called {reserved.pop()!r}; rename it (`dump_modify ... colname`)")
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise lines.error(
+                f"column {name!r} comes {count} times; name each once (`dump_modify ... colname`)"
+            )
+    for name in RESERVED_ARRAYS & set(columns):
+        raise lines.error(f"a column may not be called {name!r}; rename it (`dump_modify ... colname`)")
     if coordinate_form(columns) is None:
         forms = ", ".join(" ".join(form.columns) for form in FORMS)
         raise lines.error(

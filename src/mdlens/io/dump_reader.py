@@ -30,8 +30,8 @@ class FrameMark:
 class DumpSource:
     """The frames of one LAMMPS text dump, found as they are asked for.
 
-    In a plain file the places of frames passed are remembered, so that later requests go there directly; a compressed file is read
-    from its start each time.
+    In a plain file the places of frames passed are remembered, so that later requests go there directly; a
+    compressed file is read from its start each time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +57,7 @@ class DumpSource:
         return self._walk(start, range(start, 2**62 if stop is None else stop, step))
 
     def _walk(self, start: int, wanted: range) -> Iterator[Atoms]:
-        """Go from the nearest known frame up to `start` to the last one wanted (all, if none is), yielding those wanted."""
+        """Yield the frames wanted, walking from the nearest known one up to `start`; to the end if none is wanted."""
         index = min(start, len(self._marks) - 1)
         mark = self._marks[index]
         with open_bytes(self.path, mark.offset) as stream:
@@ -80,9 +80,10 @@ class DumpSource:
 def read_frame(lines: LineSource, header: FrameHeader) -> Atoms:
     """Read the table of a frame whose header was read.
 
-    Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or ``xu yu zu`` used as positions
-    is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds words that are no chemical symbols. Species come
-    from ``element``, or from ``type`` if it holds element symbols as type labels; otherwise every symbol is X and ``type`` tells.
+    Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or
+    ``xu yu zu`` used as positions is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds
+    words that are no chemical symbols. Species come from ``element``, or from ``type`` if it holds element symbols
+    as type labels; otherwise every symbol is X and ``type`` tells.
 
     Raises:
         FormatError: If a row is wrong or the table is cut.
@@ -108,8 +109,8 @@ def skip_frame(lines: LineSource, header: FrameHeader) -> None:
 
 def _cut_error(lines: LineSource, header: FrameHeader, rows: int) -> FormatError:
     return lines.error(
-        f"the frame that begins in line {header.line} declares {header.n_atoms} atoms but the file ends after {rows}; "
-        + header.cut_remedy()
+        f"the frame that begins in line {header.line} declares {header.n_atoms} atoms "
+        f"but the file ends after {rows}; " + header.cut_remedy()
     )
 
 
@@ -124,8 +125,8 @@ def _table_error(lines: LineSource, header: FrameHeader, table: TableReader, fir
         return lines.error(f"the last line is cut at {shown(issue.token)}; " + header.cut_remedy(), line=line)
     if issue.fault is Fault.next_item:
         return lines.error(
-            f"the frame that begins in line {header.line} declares {header.n_atoms} atoms but the next item comes "
-            f"after {issue.row}; correct 'NUMBER OF ATOMS' or remove the frame",
+            f"the frame that begins in line {header.line} declares {header.n_atoms} atoms "
+            f"but the next item comes after {issue.row}; correct 'NUMBER OF ATOMS' or remove the frame",
             line=line,
         )
     if issue.fault in (Fault.too_few, Fault.too_many):
@@ -134,16 +135,16 @@ def _table_error(lines: LineSource, header: FrameHeader, table: TableReader, fir
             "restore or remove this frame",
             line=line,
         )
-    return lines.error(_word_problem(issue.fault, header.columns[issue.column], shown(issue.token)), line=line)
+    name = header.columns[issue.column]
+    return lines.error(_word_problem(issue.fault, name, shown(issue.token)), line=line)
 
 
 def _word_problem(fault: Fault, name: str, token: str) -> str:
     problems = {
-        Fault.not_number: f"column {name!r} must hold numbers, got {token}; correct the value or remove the frame",
-        Fault.not_finite: f"coordinate {name!r} is {token}; the simulation has diverged or the value is damaged: "
-        "remove this frame",
+        Fault.not_number: f"column {name!r} must hold numbers, got {token}; correct it or remove the frame",
+        Fault.not_finite: f"coordinate {name!r} is {token}, not a finite number; correct it or remove the frame",
         Fault.not_integer: f"column {name!r} must hold integers of 64 bits, got {token}; correct the value",
-        Fault.not_word: f"column {name!r} must hold words of at most 64 printable bytes, got {token}; correct the value",
+        Fault.not_word: f"column {name!r} must hold words of at most 64 bytes, got {token}; correct it",
         Fault.changed_kind: f"column {name!r} held numbers in the rows above, got {token}; correct the value",
     }
     return problems[fault]
@@ -191,11 +192,12 @@ def _take_column(lines: LineSource, table: TableReader, index: int) -> NDArray[A
     values = table.take(index)
     if table.kind(index) is not Kind.text or not len(values):
         return values
-    return np.array(_decode(lines, table.words(index)), dtype=str)[values]
+    words: NDArray[Any] = np.array(_decode(lines, table.words(index)), dtype=str)[values]
+    return words
 
 
 def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]) -> IntArray:
-    """Return atomic numbers, 0 (X) where no symbol is known; drop the ``element`` column when the numbers say the same."""
+    """Return atomic numbers, 0 (X) where no symbol is known; drop ``element`` when the numbers say the same."""
     for name in ("element", "type"):
         if name not in header.columns or table.kind(header.columns.index(name)) is not Kind.text:
             continue
@@ -204,5 +206,6 @@ def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray
         if name == "element" and (known >= 0).all():
             del columns[name]
         if name == "element" or (known >= 0).all():
-            return np.maximum(known, 0)[inverse] if len(words) else np.zeros(0, dtype=np.int64)
+            numbers: IntArray = np.maximum(known, 0)[inverse]
+            return numbers
     return np.zeros(header.n_atoms, dtype=np.int64)

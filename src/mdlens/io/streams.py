@@ -13,7 +13,9 @@ from mdlens import _core
 from mdlens.errors import FormatError, InputError
 
 CHUNK: Final = 1 << 22
-ZSTD_INPUT: Final = 1 << 12  # a few input bytes may stand for 128 KiB: small bites bound what a hostile file can unpack at once
+ZSTD_INPUT: Final = (
+    1 << 12
+)  # four bytes may stand for 128 KiB: small bites bound what a hostile file unpacks at once
 LONGEST_LINE: Final = 1 << 20
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -118,7 +120,7 @@ def open_bytes(path: Path, offset: int = 0) -> Iterator[ByteStream]:
         expected = COMPRESSED_SUFFIXES.get(path.suffix.lower())
         if expected is not None and magic and not magic.startswith(expected):
             raise FormatError(
-                f"{path}: the name ends with {path.suffix} but the contents are not compressed so; rename the file"
+                f"{path}: the name ends with {path.suffix} but the contents are not packed so; rename the file"
             )
         if magic.startswith(GZIP_MAGIC):
             with gzip.GzipFile(fileobj=raw) as unpacked:
@@ -211,9 +213,10 @@ class LineSource:
             return False
         rest = self._data[self._at :]
         if len(rest) > LONGEST_LINE and b"\n" not in rest:
-            raise self.error(
-                f"a line longer than {LONGEST_LINE >> 20} MiB; this is not a text file of atoms", line=self.line + 1
+            problem = (
+                f"a line longer than {LONGEST_LINE >> 20} MiB; this is no text file of atoms: name another"
             )
+            raise self.error(problem, line=self.line + 1)
         piece = self._stream.read(CHUNK)
         self._ended = not piece
         self._data = rest + piece

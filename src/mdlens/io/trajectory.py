@@ -27,8 +27,8 @@ class FrameSource(Protocol):
 class Trajectory:
     """Frames of a file as `ase.Atoms`; iterating holds one frame in memory.
 
-    ``len()`` passes over the file once, parsing only headers where the format allows it; ``trajectory[i]`` reads one frame,
-    ``trajectory[a:b:c]`` gives another Trajectory and reads nothing until it is used.
+    ``len()`` passes over the file once, parsing only headers where the format allows it; ``trajectory[i]`` reads one
+    frame, ``trajectory[a:b:c]`` gives another Trajectory and reads nothing until it is used.
     """
 
     def __init__(self, source: FrameSource, frames: slice | int = slice(None)) -> None:
@@ -49,7 +49,8 @@ class Trajectory:
             found = True
             yield atoms
         if not found and self._frame is not None:
-            raise InputError(f"{self.path}: frame {self._frame} was asked for, but there are {self._source.count()} frames")
+            count = self._source.count()
+            raise InputError(f"{self.path}: frame {self._frame} was asked for, but there are {count} frames")
 
     def __len__(self) -> int:
         return len(self._indices())
@@ -103,24 +104,27 @@ def _text(part: slice) -> str:
 
 def _compose(slices: tuple[slice, ...]) -> tuple[int, int | None, int] | None:
     """Return start, stop and step of slices of slices when they can be told without the number of frames."""
-    first, end, stride = 0, None, 1
+    first, stride = 0, 1
+    end: int | None = None
     for part in slices:
         start, stop, step = part.start or 0, part.stop, 1 if part.step is None else part.step
         if start < 0 or step < 1 or (stop is not None and stop < 0):
             return None
-        stops = [value for value in (end, None if stop is None else first + stride * stop) if value is not None]
-        first, end, stride = first + stride * start, min(stops, default=None), stride * step
+        if stop is not None:
+            end = first + stride * stop if end is None else min(end, first + stride * stop)
+        first, stride = first + stride * start, stride * step
     return first, end, stride
 
 
 def parse_frames(text: str) -> slice | int:
-    """Return the frames meant by ``"5"``, ``"-1"``, ``"10:"`` or ``"0:100:5"``, counted from 0 as Python does.
+    """Return the frames meant by ``"5"``, ``"-1"``, ``"10:"`` or ``"0:100:5"``, counted as Python does.
 
     Raises:
         InputError: If the text is none of these.
     """
     parts = text.strip().split(":")
-    if len(parts) > 3 or not all(re.fullmatch(r"\s*([+-]?[0-9]{1,18})?\s*", part) for part in parts) or not text.strip():
+    numeric = all(re.fullmatch(r"\s*([+-]?[0-9]{1,18})?\s*", part) for part in parts)
+    if len(parts) > 3 or not numeric or not text.strip():
         raise InputError(f"frames must be a number or a slice such as '0:100:5', '-1' or '10:', got {text!r}")
     numbers = [int(part) if part.strip() else None for part in parts]
     if len(numbers) == 1:

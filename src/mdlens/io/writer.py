@@ -1,0 +1,212 @@
+"""`open_writer`: trajectories written whole frames at a time, under their name only when complete."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Protocol, Self
+
+import zstandard
+from ase import Atoms
+
+from mdlens.errors import FormatError, InputError
+from mdlens.io.dump_header import read_header
+from mdlens.io.dump_writer import DumpFormat
+from mdlens.io.reader import DUMP_SUFFIXES, inner_suffix
+from mdlens.io.streams import LineSource, open_bytes
+from mdlens.io.xyz_writer import XyzFormat
+
+XYZ_SUFFIXES: Final = frozenset({".xyz", ".extxyz"})
+HELD_IN_MEMORY: Final = 1 << 27
+GZIP_LEVEL: Final = 4
+ZSTD_LEVEL: Final = 3
+
+
+class FrameFormat(Protocol):
+    """Turns a frame into text."""
+
+    def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
+        """Yield the text of a frame; `frame` counts from 0."""
+        ...
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+class TrajectoryWriter:
+    """Writes frames to ``PATH.partial`` and renames it to ``PATH`` when the ``with`` block ends without an error.
+
+    After an error or an interruption the partial file stays, with the whole frames written so far, if there are any.
+
+    Attributes:
+        path: The name of the finished file.
+        partial: The name while it is written.
+        frames: How many frames were written.
+    """
+
+    def __init__(self, path: Path, layout: FrameFormat) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+        self.frames = 0
+        self._layout = layout
+        self._whole = 0
+        self._file = _open_partial(self.path, self.partial)
+
+    def write(self, atoms: Atoms) -> None:
+        """Append one frame.
+
+        Raises:
+            InputError: If the frame cannot be written in this format, or the disk does not take it.
+        """
+        if self._file.closed:
+            raise InputError(f"{self.path}: this writer is closed; open another one")
+        try:
+            with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY, dir=str(self.path.parent)) as spool:
+                for piece in _packed(self._layout.pieces(atoms, self.frames), self.path.suffix.lower()):
+                    spool.write(piece)
+                spool.seek(0)
+                shutil.copyfileobj(spool, self._file, 1 << 24)
+            self._file.flush()
+            self._whole = self._file.tell()
+        except OSError as error:
+            raise InputError(
+                f"{self.partial}: cannot be written: {error.strerror or error}; make room"
+            ) from error
+        self.frames += 1
+
+    @property
+    def remainder(self) -> str:
+        """What an interrupted run leaves, in words for a message."""
+        if not self.frames:
+            return "no frame was written"
+        return f"{self.frames} whole frame{'s' if self.frames > 1 else ''} kept in {self.partial}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None or not self.frames:
+            self._abandon()
+            if kind is None:
+                raise InputError(f"{self.path}: there was no frame to write; select at least one")
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.partial.replace(self.path)
+            self._file.close()
+        except OSError as failure:
+            self._abandon()
+            raise InputError(
+                f"{self.path}: cannot be written: {failure.strerror}; {self.remainder}"
+            ) from failure
+
+    def _abandon(self) -> None:
+        """Cut the partial file back to whole frames; remove it when there are none."""
+        with suppress(OSError):
+            self._file.truncate(self._whole)
+            if not self.frames:
+                self.partial.unlink()
+        with suppress(OSError):
+            self._file.close()
+
+
+def open_writer(path: str | Path, *, like: str | Path | None = None) -> TrajectoryWriter:
+    """Open a trajectory for writing: a LAMMPS dump or extended XYZ by suffix, packed if .gz or .zst follows.
+
+    A dump keeps the columns each frame was read with, in their order and with coordinates in the file's form, and
+    appends further arrays, ``structure``, ``structure_name`` and ``confidence`` (four decimals) last. Other numbers
+    are written as the shortest text that reads back to the same value. Blanks in words become ``_``.
+
+    Args:
+        path: ``.dump``, ``.lammpstrj``, ``.xyz`` or ``.extxyz``, also with ``.gz`` or ``.zst``.
+        like: The input; it gives the columns of a dump where frames do not know theirs, and is never overwritten.
+
+    Raises:
+        InputError: At once, if the suffix is another one, the folder is missing or not writable, or `path` is the
+            input itself.
+    """
+    path = Path(path)
+    suffix = inner_suffix(path)
+    if suffix not in DUMP_SUFFIXES | XYZ_SUFFIXES:
+        known = ", ".join(sorted(DUMP_SUFFIXES | XYZ_SUFFIXES))
+        raise InputError(
+            f"{path}: output formats are told by suffix; use one of {known}, also with .gz or .zst"
+        )
+    _check_target(path, None if like is None else Path(like))
+    layout: FrameFormat = XyzFormat() if suffix in XYZ_SUFFIXES else DumpFormat(_columns_of(like))
+    return TrajectoryWriter(path, layout)
+
+
+def _check_target(path: Path, like: Path | None) -> None:
+    parent = path.parent
+    try:
+        if not parent.is_dir():
+            raise InputError(f"{path}: the folder {parent} does not exist; make it first")
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory; name a file")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is not an ordinary file; name another output")
+        for name in (path, path.with_name(path.name + ".partial")):
+            if like is not None and name.exists() and like.exists() and name.samefile(like):
+                raise InputError(f"{path}: writing would overwrite the input {like}; name another output")
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be used as an output: {error}") from error
+
+
+def _open_partial(path: Path, partial: Path) -> BinaryIO:
+    """Create the partial file, or take over one that a dead process left; a lock keeps living ones apart."""
+    try:
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        file = os.fdopen(descriptor, "r+b")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written here: {error.strerror}; choose another folder"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+    except OSError as error:
+        file.close()
+        raise InputError(
+            f"{partial}: another process is writing it; wait for it or name another output"
+        ) from error
+    return file
+
+
+def _columns_of(like: str | Path | None) -> tuple[str, ...] | None:
+    """Return the columns of the first frame of a dump, or None for anything else."""
+    if like is None:
+        return None
+    try:
+        with open_bytes(Path(like)) as stream:
+            header = read_header(LineSource(stream, Path(like)), None)
+    except (FormatError, InputError):
+        return None
+    return None if header is None else header.columns
+
+
+def _packed(pieces: Iterable[bytes], suffix: str) -> Iterator[bytes]:
+    """Yield the pieces, packed as one gzip member or Zstandard frame when the suffix asks for it."""
+    makers: dict[str, Callable[[], _Compressor]] = {
+        ".gz": lambda: zlib.compressobj(GZIP_LEVEL, wbits=31),
+        ".zst": lambda: zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(),
+    }
+    if suffix not in makers:
+        yield from pieces
+        return
+    packer = makers[suffix]()
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()

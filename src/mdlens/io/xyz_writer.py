@@ -1,0 +1,83 @@
+"""Frames as extended XYZ."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms
+from ase.io.extxyz import key_val_dict_to_str
+from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
+
+from mdlens.io.columns import coordinate_form
+from mdlens.io.output_columns import (
+    OutputColumn,
+    clean_name,
+    per_atom_arrays,
+    split,
+    symbol_column,
+    text_blocks,
+)
+
+OWN_KEYS: Final = frozenset({"lammps_columns", "lammps_boundary", "Lattice", "Properties", "pbc", "Origin"})
+
+
+class XyzFormat:
+    """Formats frames as extended XYZ that ASE and OVITO read: species, positions, then every other array."""
+
+    def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
+        """Yield the text of a frame.
+
+        Raises:
+            InputError: If an array cannot be written.
+        """
+        columns = [symbol_column("species", atoms), *split(("x", "y", "z"), atoms.positions)]
+        properties = ["species:S:1:pos:R:3"]
+        for name, array in _arrays(atoms).items():
+            width = int(np.prod(array.shape[1:]))
+            if width:
+                words = array if array.dtype.kind != "b" else np.where(array, "T", "F")
+                label = clean_name(name).replace(":", "_")
+                parts: list[OutputColumn] = split([name] * width, words)
+                letter = "L" if array.dtype.kind == "b" else parts[0].letter
+                properties.append(f"{label}:{letter}:{width}")
+                columns += parts
+        yield f"{len(atoms)}\n{comment(atoms, ':'.join(properties))}\n".encode()
+        yield from text_blocks(columns, len(atoms))
+
+
+def _arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:
+    """Return the arrays to write: all but the coordinates in the dump's own form, which the positions repeat."""
+    form = coordinate_form(str(atoms.info.get("lammps_columns", "")).split())
+    repeated = form.columns if form is not None and form.scaled else ()
+    return {name: array for name, array in per_atom_arrays(atoms).items() if name not in repeated}
+
+
+def comment(atoms: Atoms, properties: str) -> str:
+    """Return the comment line: lattice, origin, columns, periodicity, and what else the frame knows of itself."""
+    words = []
+    if atoms.cell.array.any():
+        words.append(f'Lattice="{_numbers(atoms.cell.array)}"')
+    origin = np.asarray(atoms.get_celldisp(), dtype=float)
+    if origin.any():
+        words.append(f'Origin="{_numbers(origin)}"')
+    words.append(f"Properties={properties}")
+    words.append('pbc="{} {} {}"'.format(*("T" if p else "F" for p in atoms.pbc)))
+    info = {key: value for key, value in {**_results(atoms), **atoms.info}.items() if key not in OWN_KEYS}
+    if info:
+        words.append(key_val_dict_to_str(info))
+    return " ".join(" ".join(words).splitlines())
+
+
+def _numbers(values: NDArray[Any]) -> str:
+    return " ".join(repr(float(value)) for value in values.reshape(-1))
+
+
+def _results(atoms: Atoms) -> dict[str, Any]:
+    """Return computed energy and stress of the frame, as ASE writes them."""
+    results = getattr(atoms.calc, "results", {}) if atoms.calc is not None else {}
+    found = {key: results[key] for key in ("energy", "free_energy") if results.get(key) is not None}
+    stress = results.get("stress")
+    if stress is not None and np.size(stress) == 6:
+        found["stress"] = voigt_6_to_full_3x3_stress(stress)
+    return found
