@@ -1,5 +1,23 @@
 """mdlens: understanding particle simulations with deep learning."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mdlens.io import Trajectory, open_writer, read
 
 __version__ = version("mdlens")
+
+__all__ = ["Trajectory", "__version__", "open_writer", "read"]
+
+_HOMES = {"Trajectory": "io", "open_writer": "io", "read": "io"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import mdlens`` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mdlens' has no attribute {name!r}")
+    value = getattr(import_module(f"mdlens.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -72,7 +72,7 @@ def guarded(make: Callable[[], Any], where: str, kind: str) -> Any:
 
 
 class XyzSource:
-    """The frames of an XYZ or extended XYZ file; ASE parses one frame's text at a time, others are skipped."""
+    """The frames of an XYZ or extended XYZ file; ASE parses one frame at a time, others are skipped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,7 +96,7 @@ class XyzSource:
         return check_frame(with_origin(atoms), where)
 
     def _texts(self, wanted: range) -> Iterator[tuple[int, str | None]]:
-        """Yield first line and text (None if unwanted) of each frame up to the last one wanted, of all if none is."""
+        """Yield first line and text (None if unwanted) of frames up to the last one wanted, or of all."""
         with open_bytes(self.path) as stream:
             lines = LineSource(stream, self.path)
             index = 0
@@ -107,7 +107,7 @@ class XyzSource:
                 if (seen := lines.skip(rows, pieces)) < rows:
                     raise lines.error(
                         f"the frame that begins in line {begin} declares {rows - 1} atoms "
-                        f"but the file ends after {max(seen - 1, 0)}; copy the file again or remove this frame"
+                        f"but the file ends after {max(seen - 1, 0)}; copy it again or remove this frame"
                     )
                 while (text := lines.next_words()) is not None and text.startswith(b"VEC"):
                     if pieces is not None:
@@ -181,8 +181,8 @@ def ase_format(path: Path, head: bytes) -> str:
         kind = ""
     if kind not in ioformats or not ioformats[kind].can_read:
         raise FormatError(
-            f"{path}: neither contents nor name say what it is; mdlens reads LAMMPS text dumps (they begin with "
-            "'ITEM:') and, by name, what ASE reads (.xyz, .extxyz, POSCAR, .cif, ...): rename or convert it"
+            f"{path}: neither contents nor name say what it is; mdlens reads LAMMPS dumps (text beginning "
+            "with 'ITEM:') and, by name, what ASE reads (.xyz, .extxyz, POSCAR, .cif, ...): rename it"
         )
     return kind
 

@@ -29,8 +29,8 @@ class DumpBox:
 def tilt_extent(xy: float, xz: float, yz: float) -> tuple[FloatArray, FloatArray]:
     """Return how far a tilted box reaches below its lower and above its upper corner.
 
-    LAMMPS writes the bounding box: ``xlo_bound = xlo + min(0, xy, xz, xy + xz)``, ``xhi_bound = xhi + max(...)``;
-    likewise y with yz.
+    LAMMPS writes the bounding box: ``xlo_bound = xlo + min(0, xy, xz, xy + xz)``, ``xhi_bound = xhi +
+    max(...)``; likewise y with yz.
 
     Source: LAMMPS documentation, Howto_triclinic.
     """
@@ -55,7 +55,7 @@ def general_box(rows: FloatArray, boundary: tuple[str, str, str]) -> DumpBox:
 
 
 def preimage(function: Callable[[float], float], guess: float, target: float) -> float:
-    """Return the float near `guess` that an increasing `function` maps to `target`, or `guess` if there is none."""
+    """Return a float near `guess` that increasing `function` maps to `target`, or `guess` if none does."""
     low = high = guess
     for _ in range(NUDGES):
         for candidate in (low, high):

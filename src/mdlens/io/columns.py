@@ -43,7 +43,7 @@ class CoordinateForm:
         """Return the values that stand for these positions, (N, 3)."""
         if not self.scaled:
             return positions
-        return np.ascontiguousarray(np.linalg.solve(cell.T, (positions - origin).T).T)
+        return np.ascontiguousarray(np.linalg.solve(cell.T, (positions - origin).T).T, dtype=np.float64)
 
 
 FORMS: Final = (
@@ -56,7 +56,7 @@ COORDINATE_COLUMNS: Final = frozenset(name for form in FORMS for name in form.co
 
 
 def coordinate_form(names: Sequence[str]) -> CoordinateForm | None:
-    """Return the first form all of whose columns are there: Cartesian before scaled, wrapped before unwrapped."""
+    """Return the first complete form: Cartesian before scaled, wrapped before unwrapped."""
     return next((form for form in FORMS if set(form.columns) <= set(names)), None)
 
 

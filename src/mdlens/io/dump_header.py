@@ -173,7 +173,7 @@ def _finish(lines: LineSource, draft: _Draft, columns: Sequence[str]) -> FrameHe
     if timestep is None or n_atoms is None or box is None:
         missing = {"TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS"} - draft.seen
         raise lines.error(
-            f"the header that begins in line {draft.line} has no 'ITEM: {sorted(missing)[0]}'; write the dump again"
+            f"the header that begins in line {draft.line} has no 'ITEM: {sorted(missing)[0]}'; restore it"
         )
     _check_columns(lines, columns)
     return FrameHeader(draft.line, timestep, n_atoms, box, tuple(columns), draft.units, draft.time)

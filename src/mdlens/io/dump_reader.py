@@ -53,11 +53,11 @@ class DumpSource:
         return self._count or 0
 
     def frames(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
-        """Yield the frames ``start, start + step, ...`` before `stop`; those between are passed over unparsed."""
+        """Yield the frames ``start, start + step, ...`` before `stop`; others are not parsed."""
         return self._walk(start, range(start, 2**62 if stop is None else stop, step))
 
     def _walk(self, start: int, wanted: range) -> Iterator[Atoms]:
-        """Yield the frames wanted, walking from the nearest known one up to `start`; to the end if none is wanted."""
+        """Yield the frames wanted, from the nearest known one on; if none is, go to the end."""
         index = min(start, len(self._marks) - 1)
         mark = self._marks[index]
         with open_bytes(self.path, mark.offset) as stream:
@@ -80,10 +80,10 @@ class DumpSource:
 def read_frame(lines: LineSource, header: FrameHeader) -> Atoms:
     """Read the table of a frame whose header was read.
 
-    Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or
-    ``xu yu zu`` used as positions is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds
-    words that are no chemical symbols. Species come from ``element``, or from ``type`` if it holds element symbols
-    as type labels; otherwise every symbol is X and ``type`` tells.
+    Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or ``xu
+    yu zu`` used as positions is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds
+    words that are no chemical symbols. Species come from ``element``, or from ``type`` if it holds element
+    symbols as type labels; otherwise every symbol is X and ``type`` tells.
 
     Raises:
         FormatError: If a row is wrong or the table is cut.
@@ -142,7 +142,7 @@ def _table_error(lines: LineSource, header: FrameHeader, table: TableReader, fir
 def _word_problem(fault: Fault, name: str, token: str) -> str:
     problems = {
         Fault.not_number: f"column {name!r} must hold numbers, got {token}; correct it or remove the frame",
-        Fault.not_finite: f"coordinate {name!r} is {token}, not a finite number; correct it or remove the frame",
+        Fault.not_finite: f"coordinate {name!r} is {token}, not a finite number; correct or remove it",
         Fault.not_integer: f"column {name!r} must hold integers of 64 bits, got {token}; correct the value",
         Fault.not_word: f"column {name!r} must hold words of at most 64 bytes, got {token}; correct it",
         Fault.changed_kind: f"column {name!r} held numbers in the rows above, got {token}; correct the value",
@@ -197,7 +197,7 @@ def _take_column(lines: LineSource, table: TableReader, index: int) -> NDArray[A
 
 
 def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]) -> IntArray:
-    """Return atomic numbers, 0 (X) where no symbol is known; drop ``element`` when the numbers say the same."""
+    """Return atomic numbers, 0 (X) where unknown; drop ``element`` when the numbers say the same."""
     for name in ("element", "type"):
         if name not in header.columns or table.kind(header.columns.index(name)) is not Kind.text:
             continue

@@ -27,10 +27,11 @@ VECTOR_NAMES: Final = {"forces": ("fx", "fy", "fz"), "velocities": ("vx", "vy", 
 
 
 class DumpFormat:
-    """Formats frames as a LAMMPS dump; remembers which species got which type, so that types agree among frames.
+    """Formats frames as a LAMMPS dump; a species keeps its type number from frame to frame.
 
-    Columns are those a frame was read with (``atoms.info["lammps_columns"]``), or else `columns`, or else ``id type element x y z``;
-    then every other array of the frame, ``structure``, ``structure_name`` and ``confidence`` last.
+    Columns are those a frame was read with (``atoms.info["lammps_columns"]``), or else `columns`, or else
+    ``id type element x y z``; then every other array of the frame, ``structure``, ``structure_name`` and
+    ``confidence`` last.
     """
 
     def __init__(self, columns: Sequence[str] | None = None) -> None:
@@ -55,7 +56,7 @@ class DumpFormat:
         return ["id", "type", *(["element"] if atoms.numbers.any() else []), "x", "y", "z"]
 
     def _plan(self, atoms: Atoms, cell: FloatArray, origin: FloatArray) -> list[OutputColumn]:
-        """Return the columns of a frame in their order; an input column that is no longer on the atoms is left out."""
+        """Return the columns of a frame in order; an input column no longer on the atoms is left out."""
         names = self._names(atoms)
         arrays = per_atom_arrays(atoms)
         form = coordinate_form(names) or CoordinateForm(("x", "y", "z"), scaled=False)
@@ -83,7 +84,7 @@ class DumpFormat:
 
 
 def _extra_columns(arrays: dict[str, NDArray[Any]], taken: set[str]) -> list[OutputColumn]:
-    """Return the columns of arrays that the file did not have; vectors are split into ``name[1] name[2] ...``."""
+    """Return the columns of further arrays; vectors are split into ``name[1] name[2] ...``."""
     columns: list[OutputColumn] = []
     for name, array in arrays.items():
         width = int(np.prod(array.shape[1:]))
@@ -97,9 +98,9 @@ def _extra_columns(arrays: dict[str, NDArray[Any]], taken: set[str]) -> list[Out
 
 
 def coordinates(atoms: Atoms, form: CoordinateForm, cell: FloatArray, origin: FloatArray) -> FloatArray:
-    """Return what to write for the positions, (N, 3); scaled values as read, when they still mean these very positions."""
+    """Return what to write for the positions, (N, 3): scaled values as read, if they still mean the same."""
     if not form.scaled:
-        return atoms.positions
+        return np.asarray(atoms.positions, dtype=np.float64)
     if all(name in atoms.arrays for name in form.columns):
         values = np.stack([atoms.arrays[name] for name in form.columns], axis=1)
         if np.array_equal(form.to_cartesian(values, cell, origin), atoms.positions):
@@ -108,7 +109,7 @@ def coordinates(atoms: Atoms, form: CoordinateForm, cell: FloatArray, origin: Fl
 
 
 def whole_box(atoms: Atoms) -> tuple[FloatArray, FloatArray]:
-    """Return cell and origin of a frame; a missing vector (zero, not periodic) becomes one that spans the atoms.
+    """Return cell and origin; a missing vector (zero, not periodic) becomes one that spans the atoms.
 
     Raises:
         InputError: If the cell has no volume otherwise, or holds numbers that are not finite.

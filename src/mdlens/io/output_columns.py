@@ -57,7 +57,7 @@ def split(names: Sequence[str], array: NDArray[Any]) -> list[OutputColumn]:
 
 
 def per_atom_arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:
-    """Return every per-atom array but positions and numbers, computed results too, with the columns of a classification last."""
+    """Return all arrays but positions and numbers, computed results too; a classification's come last."""
     arrays = {name: array for name, array in atoms.arrays.items() if name not in ("positions", "numbers")}
     results = getattr(atoms.calc, "results", {}) if atoms.calc is not None else {}
     for name in ("forces", "energies", "stresses", "charges", "magmoms"):

@@ -24,16 +24,17 @@ def inner_suffix(path: Path) -> str:
 def read(path: str | Path, frames: slice | int | str | None = None) -> Trajectory:
     """Open a file of atoms; frames are read one by one when the result is iterated, indexed or sliced.
 
-    LAMMPS text dumps (plain, .gz or .zst) are read natively, told by their contents. Positions are Cartesian in the
-    file's unit of length, ``atoms.cell`` holds the box vectors as rows and ``atoms.get_celldisp()`` its origin;
-    ``atoms.info["timestep"]`` and, where the file has them, ``"time"`` and ``"lammps_units"`` are set. Columns stay
-    under their LAMMPS names in ``atoms.arrays``. Without an ``element`` column every symbol is X and
-    ``atoms.arrays["type"]`` tells the species apart; a box without boundary letters, as old files have, is
-    periodic. Extended XYZ and every other format go through ASE.
+    LAMMPS text dumps (plain, .gz or .zst) are read natively, told by their contents. Positions are Cartesian
+    in the file's unit of length, ``atoms.cell`` holds the box vectors as rows and ``atoms.get_celldisp()``
+    its origin; ``atoms.info["timestep"]`` and, where the file has them, ``"time"`` and ``"lammps_units"`` are
+    set. Columns stay under their LAMMPS names in ``atoms.arrays``. Without an ``element`` column every symbol
+    is X and ``atoms.arrays["type"]`` tells the species apart; a box without boundary letters, as old files
+    have, is periodic. Extended XYZ and every other format go through ASE.
 
     Args:
         path: The file.
-        frames: Which frames: a slice, a number, or text such as ``"0:100:5"``, ``"-1"``, ``"10:"``; None for all.
+        frames: Which frames: a slice, a number, or text such as ``"0:100:5"``, ``"-1"``, ``"10:"``;
+            None for all.
 
     Raises:
         InputError: If the file is not there or cannot be opened, or `frames` makes no sense.

@@ -120,7 +120,7 @@ def open_bytes(path: Path, offset: int = 0) -> Iterator[ByteStream]:
         expected = COMPRESSED_SUFFIXES.get(path.suffix.lower())
         if expected is not None and magic and not magic.startswith(expected):
             raise FormatError(
-                f"{path}: the name ends with {path.suffix} but the contents are not packed so; rename the file"
+                f"{path}: the name ends with {path.suffix} but the contents are not packed so; rename it"
             )
         if magic.startswith(GZIP_MAGIC):
             with gzip.GzipFile(fileobj=raw) as unpacked:

@@ -27,8 +27,8 @@ class FrameSource(Protocol):
 class Trajectory:
     """Frames of a file as `ase.Atoms`; iterating holds one frame in memory.
 
-    ``len()`` passes over the file once, parsing only headers where the format allows it; ``trajectory[i]`` reads one
-    frame, ``trajectory[a:b:c]`` gives another Trajectory and reads nothing until it is used.
+    ``len()`` passes over the file once, parsing only headers where the format allows it; ``trajectory[i]``
+    reads one frame, ``trajectory[a:b:c]`` gives another Trajectory and reads nothing until it is used.
     """
 
     def __init__(self, source: FrameSource, frames: slice | int = slice(None)) -> None:

@@ -41,9 +41,10 @@ class _Compressor(Protocol):
 
 
 class TrajectoryWriter:
-    """Writes frames to ``PATH.partial`` and renames it to ``PATH`` when the ``with`` block ends without an error.
+    """Writes to ``PATH.partial`` and renames it to ``PATH`` when the ``with`` block ends without an error.
 
-    After an error or an interruption the partial file stays, with the whole frames written so far, if there are any.
+    After an error or an interruption the partial file stays, with the whole frames written so far, if there
+    are any.
 
     Attributes:
         path: The name of the finished file.
@@ -123,16 +124,19 @@ class TrajectoryWriter:
 def open_writer(path: str | Path, *, like: str | Path | None = None) -> TrajectoryWriter:
     """Open a trajectory for writing: a LAMMPS dump or extended XYZ by suffix, packed if .gz or .zst follows.
 
-    A dump keeps the columns each frame was read with, in their order and with coordinates in the file's form, and
-    appends further arrays, ``structure``, ``structure_name`` and ``confidence`` (four decimals) last. Other numbers
-    are written as the shortest text that reads back to the same value. Blanks in words become ``_``.
+    A dump keeps the columns each frame was read with, in their order and with coordinates in the file's form,
+    and appends further arrays, ``structure``, ``structure_name`` and ``confidence`` (four decimals) last.
+    Other numbers are written as the shortest text that reads back to the same value. Blanks in words become
+    ``_``.
 
     Args:
         path: ``.dump``, ``.lammpstrj``, ``.xyz`` or ``.extxyz``, also with ``.gz`` or ``.zst``.
-        like: The input; it gives the columns of a dump where frames do not know theirs, and is never overwritten.
+        like: The input; it gives the columns of a dump where frames do not know theirs, and is
+            never overwritten.
 
     Raises:
-        InputError: At once, if the suffix is another one, the folder is missing or not writable, or `path` is the
+        InputError: At once, if the suffix is another one, the folder is missing or not writable, or
+            `path` is the
             input itself.
     """
     path = Path(path)

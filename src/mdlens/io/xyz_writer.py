@@ -47,14 +47,14 @@ class XyzFormat:
 
 
 def _arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:
-    """Return the arrays to write: all but the coordinates in the dump's own form, which the positions repeat."""
+    """Return the arrays to write: all but scaled coordinates of a dump, which repeat the positions."""
     form = coordinate_form(str(atoms.info.get("lammps_columns", "")).split())
     repeated = form.columns if form is not None and form.scaled else ()
     return {name: array for name, array in per_atom_arrays(atoms).items() if name not in repeated}
 
 
 def comment(atoms: Atoms, properties: str) -> str:
-    """Return the comment line: lattice, origin, columns, periodicity, and what else the frame knows of itself."""
+    """Return the comment line: lattice, origin, columns, periodicity, and the frame's ``info``."""
     words = []
     if atoms.cell.array.any():
         words.append(f'Lattice="{_numbers(atoms.cell.array)}"')
