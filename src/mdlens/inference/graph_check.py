@@ -1,7 +1,7 @@
 """Checks that make an ONNX file from a stranger harmless before a runtime sees it.
 
-A model file may only do arithmetic on one batch of maps: operators of an allow-list, no subgraphs, no functions,
-no other files, weights that are really there, and no intermediate array out of proportion.
+A model file may only do arithmetic on one batch of maps: operators of an allow-list, no subgraphs, no
+functions, no other files, weights that are really there, and no intermediate array out of proportion.
 """
 
 import math
@@ -18,8 +18,9 @@ from mdlens.errors import InputError
 ALLOWED_OPERATORS = frozenset(
     {
         "Abs", "Add", "AveragePool", "BatchNormalization", "Clip", "Constant", "Conv", "Div", "Erf", "Exp",
-        "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool", "Mul", "Pad",
-        "Pow", "Reciprocal", "Relu", "Reshape", "Sigmoid", "Softmax", "Softsign", "Sqrt", "Sub", "Tanh", "Transpose",
+        "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool", "Mul",
+        "Pad", "Pow", "Reciprocal", "Relu", "Reshape", "Sigmoid", "Softmax", "Softsign", "Sqrt", "Sub",
+        "Tanh", "Transpose",
     }
 )  # fmt: skip
 ALLOWED_WEIGHT_TYPES = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.INT64})

@@ -23,7 +23,7 @@ LARGEST_FILE = 64 * 2**20
 """Bytes; a per-atom model has some hundred thousand weights, so anything near this is not one."""
 
 BATCH = 256
-"""Maps per call of the runtime: activations stay in the L2 cache, and memory stays small whatever the frame."""
+"""Maps per call of the runtime: activations stay in the L2 cache, memory small whatever the frame."""
 
 _REMEDY = "use a file written by `mdlens train crystal`, or download it again"
 
@@ -141,7 +141,8 @@ def softmax(logits: Float32Array, temperature: float = 1.0) -> Float32Array:
 def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
     """Load a model by the name of an installed one or by the path of a model file.
 
-    The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but arithmetic.
+    The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but
+    arithmetic.
 
     Args:
         model: An installed name (see `installed_models`) or the path of an .onnx file.

@@ -18,7 +18,7 @@ from mdlens.inference.metadata import KEY
 from mdlens.inference.structure_model import softmax
 
 TOLERANCE = 1e-5
-"""Largest difference between torch and ONNX Runtime: of probabilities, and of embeddings relative to the largest."""
+"""Largest difference between torch and ONNX Runtime: in probabilities, and in embeddings over the largest."""
 
 _OPSET = 18
 
@@ -54,6 +54,21 @@ def export_model(
         )
     partial.replace(file)
     return load_model(file)
+
+
+def rename_model(file: Path, metadata: ModelMetadata, target: Path) -> StructureModel:
+    """Give a model file its final name and description, its weights untouched.
+
+    Raises:
+        ModelError: If the file does not load.
+    """
+    load_model(file)
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {KEY: metadata.to_json()})
+    _write(model.SerializeToString(), file)
+    load_model(file)
+    file.replace(target)
+    return load_model(target)
 
 
 def _to_onnx(network: nn.Module, maps: torch.Tensor) -> onnx.ModelProto:

@@ -22,8 +22,8 @@ class StructureOutput(NamedTuple):
 class PublishedNeighborsCNN(nn.Module):
     """The network of the Neighbors Map paper: 26,490 trainable parameters with one channel and two classes.
 
-    Maps (batch, channels, 32, 32) -> logits and the 24 numbers before the last layer. Paddings are "same" as Keras
-    defines them.
+    Maps (batch, channels, 32, 32) -> logits and the 24 numbers before the last layer. Paddings are "same"
+    as Keras defines them.
 
     Args:
         channels: Channels of the maps.
@@ -64,9 +64,9 @@ class PublishedNeighborsCNN(nn.Module):
 class PixelTransform(nn.Module):
     """Bring pixels to comparable numbers: ``y = (s(x) - mean) / std`` with ``s(x) = x / (1 + |x|)``.
 
-    With ``gamma = 2`` a scale-free pixel is about ``1 / d^2``, so ``s`` is about ``1 / (1 + d^2)``: bounded, however
-    close two atoms come. Mean and standard deviation belong to each pixel, are measured once from training maps, and
-    stay fixed.
+    With ``gamma = 2`` a scale-free pixel is about ``1 / d^2``, so ``s`` is about ``1 / (1 + d^2)``:
+    bounded, however close two atoms come. Mean and standard deviation belong to each pixel, are measured
+    once from training maps, and stay fixed.
 
     Args:
         channels: Channels of the maps.
@@ -96,8 +96,9 @@ class PixelTransform(nn.Module):
 class CompactNeighborsCNN(nn.Module):
     """Our default: a pixel transform, two layers on patches and a dense embedding; a hundredth of the cost.
 
-    Both layers see disjoint patches (4x4 pixels, then 2x2 patches). With one channel, 32x32 maps and seven classes:
-    65,760 multiply-adds at ``width = 16``, 229,824 at 32. `depth` adds residual 3x3 convolutions on the last image.
+    Both layers see disjoint patches (4x4 pixels, then 2x2 patches). With one channel, 32x32 maps and seven
+    classes: 65,760 multiply-adds at ``width = 16``, 229,824 at 32. `depth` adds residual 3x3 convolutions
+    on the last image.
 
     Args:
         channels: Channels of the maps.

@@ -1,0 +1,216 @@
+"""The configuration of `mdlens train crystal`: a TOML file read into frozen, checked tables."""
+
+import math
+import tomllib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mdlens.descriptors import NeighborsMapSettings
+from mdlens.errors import InputError
+from mdlens.learning.augment import Augmentation
+from mdlens.learning.fit_settings import FitSettings
+
+NETWORKS = ("compact", "published")
+
+KNOWN_IDS = {
+    "fcc": 1, "hcp": 2, "bcc": 3, "sc": 5, "cubic_diamond": 6, "hexagonal_diamond": 7, "disordered": 9,
+}  # fmt: skip
+"""Numbers of OVITO's PTM for the structures it has; classes that are all among these get these."""
+
+Table = TypeVar("Table")
+
+_KIND_NAMES = {str: "a text", int: "an integer", float: "a finite number", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """`[model]`: the name the model gets and its network.
+
+    Args:
+        name: Name written into the model file.
+        version: Version written into the model file.
+        classes: Order of the classes; empty takes them from the data.
+        ids: Number of each class in labelled files; empty takes OVITO's where all classes have one, else 1,
+            2, ... network: "compact" or "published". width: Width of the compact network. depth: Residual
+            convolutions of the compact network. dropout: Dropout of the compact network.
+    """
+
+    name: str = "structure"
+    version: str = "1"
+    classes: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    network: str = "compact"
+    width: int = 16
+    depth: int = 0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise InputError(f"network must be one of {', '.join(NETWORKS)}, got {self.network!r}")
+        if not 1 <= self.width <= 1024 or not 0 <= self.depth <= 64 or not 0.0 <= self.dropout < 1.0:
+            raise InputError("width must be 1 to 1024, depth 0 to 64, and dropout 0 or more but below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """`[[data]]`: a data set (.npz), or a trajectory all of whose atoms have one label.
+
+    Args:
+        file: Path, relative to the configuration file.
+        label: Class of every atom of a trajectory; not for a data set.
+        frames: Frames of a trajectory, e.g. "0:100:5".
+        system: What was simulated; the file's name if empty.
+        group: What is never split; each frame is a group of its own if empty.
+        elements: Element of each LAMMPS type, where the file has none and species matter.
+    """
+
+    file: str
+    label: str | None = None
+    frames: str | None = None
+    system: str = ""
+    group: str = ""
+    elements: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        others = (self.label, self.frames, self.system, self.group, self.elements)
+        if self.file.endswith(".npz"):
+            if any(others):
+                raise InputError(
+                    f"{self.file} is a data set with labels of its own: give nothing but its file"
+                )
+        elif not self.label:
+            raise InputError(f"{self.file} is a trajectory: give its label, e.g. label = 'fcc'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """`[split]`: see `split_dataset`; the seed is that of the fit."""
+
+    by: str = "group"
+    validation: float = 0.15
+    test: float = 0.15
+    test_systems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationConfig:
+    """`[calibration]`: how confidence becomes "unknown", and the test.
+
+    Args:
+        error_rate: Error rate the threshold is chosen for, see `choose_threshold`.
+        test_maps: Maps for each condition of the test.
+    """
+
+    error_rate: float = 0.01
+    test_maps: int = 16_384
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.error_rate <= 0.5:
+            raise InputError(f"error_rate must lie between 0 and 0.5, got {self.error_rate!r}")
+        if self.test_maps < 1:
+            raise InputError(f"test_maps must be 1 or more, got {self.test_maps}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """A whole configuration file."""
+
+    data: tuple[DataConfig, ...]
+    model: ModelConfig = field(default_factory=ModelConfig)
+    descriptor: NeighborsMapSettings = field(default_factory=NeighborsMapSettings)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    fit: FitSettings = field(default_factory=FitSettings)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise InputError("data must list at least one file: add [[data]] with file = '...'")
+        if self.model.network == "published" and self.descriptor.size != 32:
+            raise InputError(
+                f"descriptor.size must be 32 for the published network, got {self.descriptor.size}"
+            )
+        if self.model.network == "compact" and self.descriptor.size % 8:
+            raise InputError(f"descriptor.size must be a multiple of 8, got {self.descriptor.size}")
+
+
+def load_config(file: Path) -> TrainingConfig:
+    """Read a configuration file; unknown keys are refused by their path.
+
+    Raises:
+        InputError: If the file cannot be read, is not TOML, or a key or a value is wrong; the message names
+            it.
+    """
+    try:
+        return parse_config(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: is not a text file: {error.reason} at byte {error.start}") from error
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+
+
+def parse_config(text: str) -> TrainingConfig:
+    """Read the text of a configuration file, see `load_config`."""
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"is not TOML: {error}") from error
+    return read_table(TrainingConfig, table, "")
+
+
+def read_table(kind: type[Table], table: Any, path: str) -> Table:
+    """Build a frozen dataclass from a TOML table, checking names and types of its keys.
+
+    Args:
+        kind: The dataclass.
+        table: What the file holds there.
+        path: Path of the table in the file, for messages; empty at the top.
+
+    Raises:
+        InputError: If a key is unknown or missing, or a value has the wrong type or range.
+    """
+    if not isinstance(table, Mapping):
+        raise InputError(f"{path or 'the file'} must be a table, got {table!r:.60}")
+    if kind is NeighborsMapSettings:
+        return _named(path, lambda: kind.from_dict(table))  # type: ignore[attr-defined, no-any-return]
+    hints = get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            raise InputError(f"unknown key {_join(path, key)!r}: the keys are {', '.join(hints)}")
+    for option in fields(kind):  # type: ignore[arg-type]
+        if option.name not in table and option.default is MISSING and option.default_factory is MISSING:
+            raise InputError(f"{_join(path, option.name)!r} is missing")
+    values = {key: _read_value(hints[key], value, _join(path, key)) for key, value in table.items()}
+    return _named(path, lambda: kind(**values))
+
+
+def _read_value(hint: Any, value: Any, path: str) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(option for option in get_args(hint) if option is not type(None))
+    if is_dataclass(hint):
+        return read_table(hint, value, path)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{path!r} must be a list, got {value!r:.60}")
+        return tuple(_read_value(get_args(hint)[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not hint or (hint is float and not math.isfinite(value)):
+        raise InputError(f"{path!r} must be {_KIND_NAMES[hint]}, got {value!r:.60}")
+    return value
+
+
+def _named(path: str, build: Callable[[], Table]) -> Table:
+    try:
+        return build()
+    except InputError as error:
+        raise InputError(f"[{path}] {error}" if path else str(error)) from error
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
