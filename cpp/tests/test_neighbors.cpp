@@ -67,19 +67,24 @@ std::array<int, 3> image_reach(const Box& box, double distance) {
 // Every image with |r| < cutoff, by trying all shifts that could hold one.
 std::vector<Neighbor> by_brute_force(const std::vector<double>& positions, const Box& box, std::size_t atom, double cutoff) {
   std::vector<Neighbor> found;
-  const auto reach = image_reach(box, cutoff + 2 * std::sqrt(3.0) * kSpread);
+  const double longest = cutoff + 2 * std::sqrt(3.0) * kSpread;  // no longer translation brings two atoms together
+  const auto reach = image_reach(box, longest);
   for (int a = -reach[0]; a <= reach[0]; ++a)
     for (int b = -reach[1]; b <= reach[1]; ++b)
-      for (int c = -reach[2]; c <= reach[2]; ++c)
+      for (int c = -reach[2]; c <= reach[2]; ++c) {
+        std::array<double, 3> offset;
+        for (std::size_t k = 0; k < 3; ++k) offset[k] = (a != 0 ? a * box.cell[k] : 0.0) + (b != 0 ? b * box.cell[3 + k] : 0.0) + (c != 0 ? c * box.cell[6 + k] : 0.0);
+        if (product(offset, offset) > longest * longest) continue;
         for (std::size_t j = 0; j < positions.size() / 3; ++j) {
           if (j == atom && a == 0 && b == 0 && c == 0) continue;
           Neighbor image{0.0, {}, static_cast<std::int32_t>(j), {a, b, c}};
           for (std::size_t k = 0; k < 3; ++k) {
-            image.vector[k] = positions[3 * j + k] - positions[3 * atom + k] + a * box.cell[k] + b * box.cell[3 + k] + c * box.cell[6 + k];
+            image.vector[k] = positions[3 * j + k] - positions[3 * atom + k] + offset[k];
             image.distance2 += image.vector[k] * image.vector[k];
           }
           if (image.distance2 < cutoff * cutoff) found.push_back(image);
         }
+      }
   return found;
 }
 
