@@ -1,0 +1,104 @@
+"""`mdlens simulate`: LAMMPS recipes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from mdlens.errors import InputError
+
+if TYPE_CHECKING:
+    from mdlens.simulation import Stage
+
+_BULK_HELP = """Hold, heat, cool or melt a periodic block of one phase in LAMMPS (metal units).
+
+Example: mdlens simulate bulk --lattice fcc --element Cu --potential Cu_mishin1.eam.alloy --temperature 300:1800 --steps 50000
+--snapshots 50 --out copper/
+
+Run the same command again after an interruption and it goes on where it stopped.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `simulate` group to the command line."""
+    group = typer.Typer(help="Make trajectories with LAMMPS.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("bulk", help=_BULK_HELP)(bulk)
+    app.add_typer(group, name="simulate")
+
+
+def bulk(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    lattice: Annotated[str, typer.Option(help="fcc, bcc, hcp, sc, cubic_diamond, hexagonal_diamond, rocksalt, zincblende, wurtzite, cscl.")],
+    element: Annotated[str, typer.Option(help="Chemical symbol, or two with a comma for compounds: Na,Cl.")],
+    potential: Annotated[str, typer.Option(help="File, a name in LAMMPS's potentials folder, lj:EPSILON,SIGMA,CUTOFF, fumi-tosi or mW.")],
+    temperature: Annotated[str, typer.Option(help="K: one value to hold, START:STOP for a linear ramp.")],
+    steps: Annotated[int, typer.Option(help="MD steps of the hold or ramp.", min=1)] = 20000,
+    snapshots: Annotated[int, typer.Option(help="Frames recorded, evenly spaced.", min=1)] = 20,
+    equilibrate: Annotated[int, typer.Option(help="Steps at the start temperature before recording.", min=0)] = 2000,
+    melt: Annotated[float | None, typer.Option(help="First melt at this temperature (K), then cool to the start temperature.")] = None,
+    lattice_constant: Annotated[float | None, typer.Option(help="a in Angstrom; by default the element's own, where the lattice is its own.")] = None,
+    c_over_a: Annotated[float | None, typer.Option(help="c/a of hexagonal lattices; ideal by default.")] = None,
+    atoms: Annotated[int, typer.Option(help="At least so many atoms.", min=1)] = 4000,
+    ensemble: Annotated[str, typer.Option(help="npt or nvt.")] = "npt",
+    pressure: Annotated[float, typer.Option(help="bar (npt).")] = 0.0,
+    timestep: Annotated[float, typer.Option(help="ps.")] = 0.002,
+    seed: Annotated[int, typer.Option(help="Of the start velocities.")] = 1,
+) -> None:
+    """Run the bulk recipe of the options into a folder."""
+    from mdlens.simulation import BulkRecipe, run_bulk
+
+    elements = tuple(e.strip() for e in element.split(","))
+    start, stop = _temperatures(temperature)
+    recipe = BulkRecipe(
+        lattice=lattice,
+        elements=elements,
+        lattice_constant=lattice_constant or _own_lattice_constant(lattice, elements),
+        c_over_a=c_over_a,
+        potential=potential,
+        stages=_stages(start, stop, steps, snapshots, equilibrate, melt),
+        atoms_at_least=atoms,
+        ensemble=ensemble,  # type: ignore[arg-type]  # checked by the recipe
+        pressure=pressure,
+        coupling="iso" if melt else "aniso",
+        timestep=timestep,
+        seed=seed,
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{' '.join(elements)} {lattice}", total=None)
+        trajectory = run_bulk(recipe, out, on_progress=lambda done, total: bar.update(task, completed=done, total=total))
+    typer.echo(f"{trajectory}: {snapshots} frames; energies and volumes in {out / 'thermo.csv'}")
+
+
+def _stages(start: float, stop: float, steps: int, snapshots: int, equilibrate: int, melt: float | None) -> "tuple[Stage, ...]":
+    from mdlens.simulation import Stage
+
+    stages = []
+    if melt is not None:
+        stages += [Stage(start=melt, stop=melt, steps=5000), Stage(start=melt, stop=start, steps=2000)]
+    if equilibrate:
+        stages.append(Stage(start=start, stop=start, steps=equilibrate))
+    return (*stages, Stage(start=start, stop=stop, steps=steps, snapshots=snapshots))
+
+
+def _temperatures(text: str) -> tuple[float, float]:
+    try:
+        values = [float(x) for x in text.split(":")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2):
+        raise InputError(f"--temperature takes K as VALUE or START:STOP, got {text!r}")
+    return values[0], values[-1]
+
+
+def _own_lattice_constant(lattice: str, elements: tuple[str, ...]) -> float:
+    from ase.data import atomic_numbers, reference_states
+
+    reference = reference_states[atomic_numbers.get(elements[0], 0)] if len(elements) == 1 else None
+    symmetry = {"cubic_diamond": "diamond"}.get(lattice, lattice)
+    if not reference or reference.get("symmetry") != symmetry:
+        raise InputError(f"give --lattice-constant (Angstrom): {lattice} is not the reference lattice of {' '.join(elements)}")
+    return float(reference["a"])
