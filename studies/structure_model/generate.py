@@ -2,9 +2,12 @@
 
     python studies/structure_model/generate.py PARTS/ [--only NAME]
 
-One .npz per system, skipped when it is already there, so an interrupted run goes on where it stopped. `pack.py` joins them.
-A crystal's schedule climbs until its inherent structure is no longer the crystal; what was recorded on the way melting is dropped. An atom
-keeps the class only where PTM of the minimised copy agrees; others get -1 (defects made by the heat) and take no part.
+One .npz per system, skipped when it is already there, so an interrupted run goes on where it stopped.
+`pack.py` joins them.
+A crystal's schedule climbs until its inherent structure is no longer the crystal; what was recorded on the
+way melting is dropped. An atom
+keeps the class only where PTM of the minimised copy agrees; others get -1 (defects made by the heat) and take
+no part.
 """
 
 import argparse
@@ -15,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ovito.io.ase import ase_to_ovito
-from ovito.modifiers import PolyhedralTemplateMatchingModifier as PTM
+from ovito.modifiers import PolyhedralTemplateMatchingModifier
 from systems import TEST, TRAIN, System
 
 from mdlens.simulation.bulk import BulkRecipe, Stage, simulate_bulk
@@ -65,7 +68,7 @@ def recipe(system: System) -> BulkRecipe:
 
 def ptm(atoms: Atoms, rmsd_cutoff: float) -> np.ndarray:
     """OVITO's structure numbers of polyhedral template matching; a cutoff of 0 means none."""
-    modifier = PTM(rmsd_cutoff=rmsd_cutoff)
+    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd_cutoff)
     for number in PTM_ID.values():
         modifier.structures[number].enabled = True
     data = ase_to_ovito(atoms)
@@ -126,7 +129,9 @@ def write_part(system: System, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", type=Path)
     parser.add_argument("--only", default="", help="systems whose name contains this")
     arguments = parser.parse_args()

@@ -1,8 +1,11 @@
-"""The materials of the shipped structure model: what is simulated for training, and what is kept apart for the final test.
+"""The materials of the shipped structure model: what is simulated for training, and what is kept apart for
+the final test.
 
-No element, let alone a potential, of the test list occurs in the training list except silicon and oxygen-free salts' chlorine: Si.edip is
+No element, let alone a potential, of the test list occurs in the training list except silicon and oxygen-free
+salts' chlorine: Si.edip is
 another potential than the two silicon ones trained on, KCl shares the anion with NaCl.
-Melting temperatures (K) are rough figures for the potential, used to scale the schedule; they are not results.
+Melting temperatures (K) are rough figures for the potential, used to scale the schedule; they are not
+results.
 """
 
 from dataclasses import dataclass
@@ -23,12 +26,18 @@ class System:
     glass: bool = False
 
 
-def _crystal(name: str, structure: str, lattice: str, elements: str, a: float, potential: str, melting: float, **more) -> System:
+def _crystal(
+    name: str, structure: str, lattice: str, elements: str, a: float, potential: str, melting: float, **more
+) -> System:
     return System(name, structure, lattice, tuple(elements.split()), a, potential, melting, **more)
 
 
-def _liquid(name: str, lattice: str, elements: str, a: float, potential: str, melting: float, **more) -> System:
-    return System(f"{name} liquid", "disordered", lattice, tuple(elements.split()), a, potential, melting, **more)
+def _liquid(
+    name: str, lattice: str, elements: str, a: float, potential: str, melting: float, **more
+) -> System:
+    return System(
+        f"{name} liquid", "disordered", lattice, tuple(elements.split()), a, potential, melting, **more
+    )
 
 
 TRAIN = (
@@ -56,12 +65,23 @@ TRAIN = (
     _crystal("NiAl B2", "bcc", "cscl", "Ni Al", 2.88, "NiAlH_jea.eam.alloy", 1700),
     _crystal("CoAl B2", "bcc", "cscl", "Co Al", 2.86, "CoAl.eam.alloy", 1800),
     _crystal("Si diamond tersoff", "cubic_diamond", "cubic_diamond", "Si", 5.43, "Si.tersoff.mod", 1700),
-    _crystal("Si lonsdaleite tersoff", "hexagonal_diamond", "hexagonal_diamond", "Si", 3.84, "Si.tersoff.mod", 1700),
+    _crystal(
+        "Si lonsdaleite tersoff", "hexagonal_diamond", "hexagonal_diamond", "Si", 3.84, "Si.tersoff.mod", 1700
+    ),
     _crystal("Co fcc", "fcc", "fcc", "Co", 3.55, "CoAl.eam.alloy", 1600),
     _crystal("Ni hcp", "hcp", "hcp", "Ni", 2.49, "Ni_u3.eam", 1500),
     _crystal("Au hcp", "hcp", "hcp", "Au", 2.885, "Au_u3.eam", 1100),
     _crystal("C diamond", "cubic_diamond", "cubic_diamond", "C", 3.566, "SiC.tersoff", 5000, timestep=0.001),
-    _crystal("C lonsdaleite", "hexagonal_diamond", "hexagonal_diamond", "C", 2.52, "SiC.tersoff", 5000, timestep=0.001),
+    _crystal(
+        "C lonsdaleite",
+        "hexagonal_diamond",
+        "hexagonal_diamond",
+        "C",
+        2.52,
+        "SiC.tersoff",
+        5000,
+        timestep=0.001,
+    ),
     _liquid("Au", "fcc", "Au", 4.08, "Au_u3.eam", 1100, glass=True),
     _liquid("Co", "fcc", "Co", 3.55, "CoAl.eam.alloy", 1600, glass=True),
     _liquid("V", "bcc", "V", 3.03, "VFe_mm.eam.fs", 2100),

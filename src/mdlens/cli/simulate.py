@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _BULK_HELP = """Hold, heat, cool or melt a periodic block of one phase in LAMMPS (metal units).
 
-Example: mdlens simulate bulk --lattice fcc --element Cu --potential Cu_mishin1.eam.alloy --temperature 300:1800 --steps 50000
+Example: mdlens simulate bulk --lattice fcc --element Cu --potential Cu_mishin1.eam.alloy --temperature
+300:1800 --steps 50000
 --snapshots 50 --out copper/
 
 Run the same command again after an interruption and it goes on where it stopped.
@@ -31,16 +32,36 @@ def register(app: typer.Typer) -> None:
 
 def bulk(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
-    lattice: Annotated[str, typer.Option(help="fcc, bcc, hcp, sc, cubic_diamond, hexagonal_diamond, rocksalt, zincblende, wurtzite, cscl.")],
+    lattice: Annotated[
+        str,
+        typer.Option(
+            help="fcc, bcc, hcp, sc, cubic_diamond, hexagonal_diamond, rocksalt, zincblende, wurtzite, cscl."
+        ),
+    ],
     element: Annotated[str, typer.Option(help="Chemical symbol, or two with a comma for compounds: Na,Cl.")],
-    potential: Annotated[str, typer.Option(help="File, a name in LAMMPS's potentials folder, lj:EPSILON,SIGMA,CUTOFF, fumi-tosi or mW.")],
+    potential: Annotated[
+        str,
+        typer.Option(
+            help="File, a name in LAMMPS's potentials folder, lj:EPSILON,SIGMA,CUTOFF, fumi-tosi or mW."
+        ),
+    ],
     temperature: Annotated[str, typer.Option(help="K: one value to hold, START:STOP for a linear ramp.")],
     steps: Annotated[int, typer.Option(help="MD steps of the hold or ramp.", min=1)] = 20000,
     snapshots: Annotated[int, typer.Option(help="Frames recorded, evenly spaced.", min=1)] = 20,
-    equilibrate: Annotated[int, typer.Option(help="Steps at the start temperature before recording.", min=0)] = 2000,
-    melt: Annotated[float | None, typer.Option(help="First melt at this temperature (K), then cool to the start temperature.")] = None,
-    lattice_constant: Annotated[float | None, typer.Option(help="a in Angstrom; by default the element's own, where the lattice is its own.")] = None,
-    c_over_a: Annotated[float | None, typer.Option(help="c/a of hexagonal lattices; ideal by default.")] = None,
+    equilibrate: Annotated[
+        int, typer.Option(help="Steps at the start temperature before recording.", min=0)
+    ] = 2000,
+    melt: Annotated[
+        float | None,
+        typer.Option(help="First melt at this temperature (K), then cool to the start temperature."),
+    ] = None,
+    lattice_constant: Annotated[
+        float | None,
+        typer.Option(help="a in Angstrom; by default the element's own, where the lattice is its own."),
+    ] = None,
+    c_over_a: Annotated[
+        float | None, typer.Option(help="c/a of hexagonal lattices; ideal by default.")
+    ] = None,
     atoms: Annotated[int, typer.Option(help="At least so many atoms.", min=1)] = 4000,
     ensemble: Annotated[str, typer.Option(help="npt or nvt.")] = "npt",
     pressure: Annotated[float, typer.Option(help="bar (npt).")] = 0.0,
@@ -69,11 +90,15 @@ def bulk(
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{' '.join(elements)} {lattice}", total=None)
-        trajectory = run_bulk(recipe, out, on_progress=lambda done, total: bar.update(task, completed=done, total=total))
+        trajectory = run_bulk(
+            recipe, out, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
     typer.echo(f"{trajectory}: {snapshots} frames; energies and volumes in {out / 'thermo.csv'}")
 
 
-def _stages(start: float, stop: float, steps: int, snapshots: int, equilibrate: int, melt: float | None) -> "tuple[Stage, ...]":
+def _stages(
+    start: float, stop: float, steps: int, snapshots: int, equilibrate: int, melt: float | None
+) -> "tuple[Stage, ...]":
     from mdlens.simulation import Stage
 
     stages = []
@@ -100,5 +125,8 @@ def _own_lattice_constant(lattice: str, elements: tuple[str, ...]) -> float:
     reference = reference_states[atomic_numbers.get(elements[0], 0)] if len(elements) == 1 else None
     symmetry = {"cubic_diamond": "diamond"}.get(lattice, lattice)
     if not reference or reference.get("symmetry") != symmetry:
-        raise InputError(f"give --lattice-constant (Angstrom): {lattice} is not the reference lattice of {' '.join(elements)}")
+        name = " ".join(elements)
+        raise InputError(
+            f"give --lattice-constant (Angstrom): {lattice} is not the reference lattice of {name}"
+        )
     return float(reference["a"])

@@ -17,7 +17,8 @@ from mdlens.simulation.potentials import load_potential
 class Stage:
     """One piece of a temperature schedule: K, linear from ``start`` to ``stop`` over ``steps`` steps.
 
-    ``snapshots`` frames are recorded, evenly spaced, the last one at the end. ``label`` is carried along in ``info``.
+    ``snapshots`` frames are recorded, evenly spaced, the last one at the end. ``label`` is carried along in
+    ``info``.
     """
 
     start: float
@@ -30,7 +31,9 @@ class Stage:
         if not (self.start > 0 and self.stop > 0):
             raise InputError(f"stage temperatures must be positive (K), got {self.start} and {self.stop}")
         if self.steps < 1 or not 0 <= self.snapshots <= self.steps:
-            raise InputError(f"a stage needs steps >= 1 and 0 <= snapshots <= steps, got {self.steps} and {self.snapshots}")
+            raise InputError(
+                f"a stage needs steps >= 1 and 0 <= snapshots <= steps, got {self.steps} and {self.snapshots}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +100,20 @@ def chunks(recipe: BulkRecipe) -> tuple[Chunk, ...]:
         for c in range(n):
             begin, end = stage.steps * c // n, stage.steps * (c + 1) // n
             start, stop = (stage.start + (stage.stop - stage.start) * s / stage.steps for s in (begin, end))
-            pieces.append(Chunk(start=start, stop=stop, steps=end - begin, record=stage.snapshots > 0, label=stage.label))
+            pieces.append(
+                Chunk(
+                    start=start, stop=stop, steps=end - begin, record=stage.snapshots > 0, label=stage.label
+                )
+            )
     return tuple(pieces)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """State after one chunk: ``state`` has velocities, so a run can go on from it; ``inherent`` only for recorded chunks, when asked for."""
+    """State after one chunk of the schedule.
+
+    ``state`` has velocities, so a run can go on from it; ``inherent`` is there for recorded chunks on request.
+    """
 
     chunk: int
     state: Atoms
@@ -116,7 +126,8 @@ def simulate_bulk(
 ) -> Iterator[Progress]:
     """Run a recipe in LAMMPS and yield the state after each chunk of its schedule.
 
-    Going on from an earlier ``state`` (with its ``first_chunk``) keeps positions, cell and velocities; the thermostat's own variables start
+    Going on from an earlier ``state`` (with its ``first_chunk``) keeps positions, cell and velocities; the
+    thermostat's own variables start
     anew, so the continuation samples the same ensemble without being the same trajectory to the last bit.
 
     Args:
@@ -146,7 +157,9 @@ def simulate_bulk(
 def _prepare(lmp: Engine, recipe: BulkRecipe) -> None:
     if recipe.relax_cell:
         pressure = f"{recipe.coupling} {recipe.pressure}"
-        lmp.run(f"fix relax all box/relax {pressure} vmax 0.002", "minimize 1e-10 1e-4 500 5000", "unfix relax")
+        lmp.run(
+            f"fix relax all box/relax {pressure} vmax 0.002", "minimize 1e-10 1e-4 500 5000", "unfix relax"
+        )
     # Half of it turns into potential energy: twice the temperature starts a crystal near equilibrium.
     velocity = f"velocity all create {2 * recipe.stages[0].start} {recipe.seed} mom yes rot no dist gaussian"
     lmp.run("reset_timestep 0", velocity)

@@ -22,12 +22,23 @@ class Engine:
         self._lmp = lmp
         self._atoms = atoms
         self.run(*_setup_commands(atoms, potential))
-        types = np.array([potential.elements.index(s) + 1 for s in atoms.get_chemical_symbols()], dtype=np.int32)
-        created = lmp.create_atoms(len(atoms), None, types.tolist(), atoms.get_positions(wrap=True).ravel().tolist())
+        types = np.array(
+            [potential.elements.index(s) + 1 for s in atoms.get_chemical_symbols()], dtype=np.int32
+        )
+        created = lmp.create_atoms(
+            len(atoms), None, types.tolist(), atoms.get_positions(wrap=True).ravel().tolist()
+        )
         if created != len(atoms):
-            raise InputError(f"LAMMPS placed {created} of {len(atoms)} atoms: the start positions lie outside the cell")
+            raise InputError(
+                f"LAMMPS placed {created} of {len(atoms)} atoms: the start positions lie outside the cell"
+            )
         self.run(*_masses(potential), *potential.commands, *_charges(potential))
-        self.run("neighbor 1.0 bin", "neigh_modify every 1 delay 5 check yes", "thermo 1000000", "thermo_modify lost error")
+        self.run(
+            "neighbor 1.0 bin",
+            "neigh_modify every 1 delay 5 check yes",
+            "thermo 1000000",
+            "thermo_modify lost error",
+        )
 
     def run(self, *commands: str) -> None:
         """Run LAMMPS input commands.
@@ -54,7 +65,9 @@ class Engine:
         """The present configuration, with temperature, potential energy and step in ``info``."""
         low, high = self._lmp.extract_box()[:2]
         cell = np.array(high) - np.array(low)
-        atoms = Atoms(self._atoms.get_chemical_symbols(), positions=self.positions() - low, cell=cell, pbc=True)
+        atoms = Atoms(
+            self._atoms.get_chemical_symbols(), positions=self.positions() - low, cell=cell, pbc=True
+        )
         velocities = np.array(self._lmp.gather_atoms("v", 1, 3), dtype=float).reshape(-1, 3)
         atoms.arrays["velocities"] = velocities
         atoms.info["timestep"] = int(self._lmp.extract_global("ntimestep"))
@@ -65,7 +78,9 @@ class Engine:
     def restore(self, atoms: Atoms) -> None:
         """Put a configuration (as `snapshot` gave it) back: cell, positions, velocities and step."""
         edges = atoms.cell.lengths()
-        bounds = " ".join(f"{axis} final 0.0 {edge!r}" for axis, edge in zip("xyz", map(float, edges), strict=True))
+        bounds = " ".join(
+            f"{axis} final 0.0 {edge!r}" for axis, edge in zip("xyz", map(float, edges), strict=True)
+        )
         self.run(f"change_box all {bounds} units box", f"reset_timestep {int(atoms.info['timestep'])}")
         for name, values in (("x", atoms.get_positions(wrap=True)), ("v", atoms.arrays["velocities"])):
             flat = np.asarray(values, dtype=float).ravel()
@@ -103,7 +118,7 @@ def _start(arguments: Sequence[str]) -> Any:
 
 
 def _load_mpi() -> None:
-    """Load the mpich wheel's library by path: the loader does not look inside a virtual environment by itself."""
+    """Load the mpich wheel's library by path: the loader does not look inside a virtual environment."""
     try:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:
@@ -129,7 +144,8 @@ def _masses(potential: Potential) -> tuple[str, ...]:
     # mW's particle is a whole water molecule; the user names it as oxygen.
     water = potential.name == "mW"
     return tuple(
-        f"mass {i} {18.015 if water else atomic_masses[atomic_numbers[e]]}" for i, e in enumerate(potential.elements, start=1)
+        f"mass {i} {18.015 if water else atomic_masses[atomic_numbers[e]]}"
+        for i, e in enumerate(potential.elements, start=1)
     )
 
 

@@ -17,20 +17,23 @@ _FCC_HALF = tuple(((x + 0.5) % 1, y, z) for x, y, z in _FCC)
 _HCP = ((0, 0, 0), (0.5, 0.5, 0), (0.5, 5 / 6, 0.5), (0, 1 / 3, 0.5))
 _HCP_UP = tuple((x, y, z + 0.375) for x, y, z in _HCP)
 
-# Per lattice: edge lengths in units of a (the last scaled by c/a where the lattice has one), basis in fractions of the edges, sublattice of each atom.
-_CELLS: Mapping[str, tuple[tuple[float, float, float], tuple[tuple[float, ...], ...], tuple[int, ...]]] = MappingProxyType(
-    {
-        "sc": ((1, 1, 1), ((0, 0, 0),), (0,)),
-        "bcc": ((1, 1, 1), ((0, 0, 0), (0.5, 0.5, 0.5)), (0, 0)),
-        "cscl": ((1, 1, 1), ((0, 0, 0), (0.5, 0.5, 0.5)), (0, 1)),
-        "fcc": ((1, 1, 1), _FCC, (0,) * 4),
-        "rocksalt": ((1, 1, 1), _FCC + _FCC_HALF, (0,) * 4 + (1,) * 4),
-        "cubic_diamond": ((1, 1, 1), _FCC + _FCC_QUARTER, (0,) * 8),
-        "zincblende": ((1, 1, 1), _FCC + _FCC_QUARTER, (0,) * 4 + (1,) * 4),
-        "hcp": ((1, _SQRT3, 1), _HCP, (0,) * 4),
-        "hexagonal_diamond": ((1, _SQRT3, 1), _HCP + _HCP_UP, (0,) * 8),
-        "wurtzite": ((1, _SQRT3, 1), _HCP + _HCP_UP, (0,) * 4 + (1,) * 4),
-    }
+# Per lattice: edge lengths in units of a (the last scaled by c/a where the lattice has one), basis in
+# fractions of the edges, sublattice of each atom.
+_CELLS: Mapping[str, tuple[tuple[float, float, float], tuple[tuple[float, ...], ...], tuple[int, ...]]] = (
+    MappingProxyType(
+        {
+            "sc": ((1, 1, 1), ((0, 0, 0),), (0,)),
+            "bcc": ((1, 1, 1), ((0, 0, 0), (0.5, 0.5, 0.5)), (0, 0)),
+            "cscl": ((1, 1, 1), ((0, 0, 0), (0.5, 0.5, 0.5)), (0, 1)),
+            "fcc": ((1, 1, 1), _FCC, (0,) * 4),
+            "rocksalt": ((1, 1, 1), _FCC + _FCC_HALF, (0,) * 4 + (1,) * 4),
+            "cubic_diamond": ((1, 1, 1), _FCC + _FCC_QUARTER, (0,) * 8),
+            "zincblende": ((1, 1, 1), _FCC + _FCC_QUARTER, (0,) * 4 + (1,) * 4),
+            "hcp": ((1, _SQRT3, 1), _HCP, (0,) * 4),
+            "hexagonal_diamond": ((1, _SQRT3, 1), _HCP + _HCP_UP, (0,) * 8),
+            "wurtzite": ((1, _SQRT3, 1), _HCP + _HCP_UP, (0,) * 4 + (1,) * 4),
+        }
+    )
 )
 _HEXAGONAL = frozenset({"hcp", "hexagonal_diamond", "wurtzite"})
 
@@ -50,17 +53,20 @@ def build_lattice(
 
     Args:
         lattice: One of `LATTICES`; hexagonal ones come as orthogonal cells (a, sqrt(3) a, c).
-        elements: One chemical symbol per sublattice (one for elements, two for compounds such as ``rocksalt``).
+        elements: One chemical symbol per sublattice (one for elements, two for compounds such as
+            ``rocksalt``).
         lattice_constant: The conventional ``a`` in Angstrom.
         c_over_a: Axial ratio of hexagonal lattices; the ideal sqrt(8/3) by default.
-        repeats: Copies of the cell along each axis; by default the most cube-like block that holds ``atoms_at_least``.
+        repeats: Copies of the cell along each axis; by default the most cube-like block that holds
+            ``atoms_at_least``.
         atoms_at_least: Smallest number of atoms when ``repeats`` is not given.
 
     Returns:
         Atoms with ``pbc=True`` and orthogonal cell rows in Angstrom.
 
     Raises:
-        InputError: If the lattice is unknown, a length is not positive, or the number of elements does not fit.
+        InputError: If the lattice is unknown, a length is not positive, or the number of elements does not
+            fit.
     """
     if lattice not in _CELLS:
         raise InputError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")

@@ -23,7 +23,8 @@ _STYLES = {
 _JOULE = 1.0 / 1.602176634e-19  # eV
 _FUMI_TOSI_B = 0.338e-19 * _JOULE  # eV
 
-# Fumi & Tosi, J. Phys. Chem. Solids 25, 31 (1964): rho and ionic radii in Angstrom; C in 1e-19 J A^6, D in 1e-19 J A^8 for ++, +-, --.
+# Fumi & Tosi, J. Phys. Chem. Solids 25, 31 (1964): rho and ionic radii in Angstrom; C in 1e-19 J A^6, D in
+# 1e-19 J A^8 for ++, +-, --.
 _ALKALI_HALIDES = {
     ("Na", "Cl"): (0.317, 1.170, 1.585, (1.68, 11.2, 116.0), (0.8, 13.9, 233.0)),
     ("K", "Cl"): (0.337, 1.463, 1.585, (24.3, 48.0, 124.5), (24.0, 73.0, 250.0)),
@@ -78,7 +79,8 @@ def find_potential_file(name: str) -> Path:
 def load_potential(name: str, elements: Sequence[str]) -> Potential:
     """Commands for a potential by file name or path, or for one of the built-in analytic ones.
 
-    Built in: ``lj:EPSILON,SIGMA,CUTOFF`` (eV, Angstrom), ``fumi-tosi`` (rock-salt alkali halides, Fumi & Tosi 1964, Ewald sums) and ``mW``
+    Built in: ``lj:EPSILON,SIGMA,CUTOFF`` (eV, Angstrom), ``fumi-tosi`` (rock-salt alkali halides, Fumi & Tosi
+    1964, Ewald sums) and ``mW``
     (mono-atomic water, Molinero & Moore, J. Phys. Chem. B 113, 4008 (2009); needs no file).
 
     Raises:
@@ -91,7 +93,9 @@ def load_potential(name: str, elements: Sequence[str]) -> Potential:
         return _fumi_tosi(chosen)
     if name == "mW":
         water = Path(__file__).with_name("mW.sw")
-        return Potential(name, chosen, ("pair_style sw", f'pair_coeff * * "{water}" {" ".join("mW" for _ in chosen)}'))
+        return Potential(
+            name, chosen, ("pair_style sw", f'pair_coeff * * "{water}" {" ".join("mW" for _ in chosen)}')
+        )
     path = find_potential_file(name)
     quoted = f'"{path}"'
     if path.name.endswith(".snap"):
@@ -102,16 +106,26 @@ def load_potential(name: str, elements: Sequence[str]) -> Potential:
         return Potential(path.name, chosen, ("pair_style eam", f"pair_coeff 1 1 {quoted}"))
     style = next((_STYLES[s] for s in sorted(_STYLES, key=len, reverse=True) if path.name.endswith(s)), None)
     if style is None:
-        raise InputError(f"cannot tell the pair_style of {path.name}: known endings are {', '.join(_STYLES)}, .eam, .snap")
-    return Potential(path.name, chosen, (f"pair_style {style}", f"pair_coeff * * {quoted} {' '.join(chosen)}"))
+        raise InputError(
+            f"cannot tell the pair_style of {path.name}: known endings are {', '.join(_STYLES)}, .eam, .snap"
+        )
+    return Potential(
+        path.name, chosen, (f"pair_style {style}", f"pair_coeff * * {quoted} {' '.join(chosen)}")
+    )
 
 
 def _lennard_jones(name: str, elements: tuple[str, ...]) -> Potential:
     try:
         epsilon, sigma, cutoff = (float(x) for x in name[3:].split(","))
     except ValueError as error:
-        raise InputError(f"a Lennard-Jones potential reads lj:EPSILON,SIGMA,CUTOFF (eV, Angstrom), got {name!r}") from error
-    return Potential(name, elements, (f"pair_style lj/cut {cutoff}", f"pair_coeff * * {epsilon} {sigma}", "pair_modify shift yes"))
+        raise InputError(
+            f"a Lennard-Jones potential reads lj:EPSILON,SIGMA,CUTOFF (eV, Angstrom), got {name!r}"
+        ) from error
+    return Potential(
+        name,
+        elements,
+        (f"pair_style lj/cut {cutoff}", f"pair_coeff * * {epsilon} {sigma}", "pair_modify shift yes"),
+    )
 
 
 def _fumi_tosi(elements: tuple[str, ...]) -> Potential:
@@ -121,7 +135,12 @@ def _fumi_tosi(elements: tuple[str, ...]) -> Potential:
     rho, cation, anion, c6, d8 = _ALKALI_HALIDES[elements]
     rows = []
     for (i, j), pauling, sigma, c, d in zip(
-        ((1, 1), (1, 2), (2, 2)), (1.25, 1.0, 0.75), (2 * cation, cation + anion, 2 * anion), c6, d8, strict=True
+        ((1, 1), (1, 2), (2, 2)),
+        (1.25, 1.0, 0.75),
+        (2 * cation, cation + anion, 2 * anion),
+        c6,
+        d8,
+        strict=True,
     ):
         # LAMMPS adds +D/r^8, the published form subtracts it.
         c_ev, d_ev = c * 1e-19 * _JOULE, -d * 1e-19 * _JOULE

@@ -1,4 +1,4 @@
-"""A recipe as a folder: trajectory, thermodynamics, checkpoint; an interrupted run goes on where it stopped."""
+"""A recipe as a folder: trajectory, thermodynamics, checkpoint; an interrupted run goes on."""
 
 import dataclasses
 import json
@@ -15,11 +15,15 @@ from mdlens.simulation.bulk import BulkRecipe, Progress, chunks, simulate_bulk
 _THERMO = "timestep,target_temperature,temperature,potential_energy_per_atom,volume_per_atom\n"
 
 
-def run_bulk(recipe: BulkRecipe, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+def run_bulk(
+    recipe: BulkRecipe, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Path:
     """Run a recipe into ``folder`` and return the path of its trajectory.
 
-    The folder gets ``recipe.json``, ``trajectory.dump`` (the recorded frames), ``thermo.csv`` (per recorded frame: step, K, K, eV/atom,
-    Angstrom^3/atom) and, while running, ``trajectory.dump.partial`` and ``checkpoint.npz``. Called again with the same recipe it goes on
+    The folder gets ``recipe.json``, ``trajectory.dump`` (the recorded frames), ``thermo.csv`` (per recorded
+    frame: step, K, K, eV/atom,
+    Angstrom^3/atom) and, while running, ``trajectory.dump.partial`` and ``checkpoint.npz``. Called again with
+    the same recipe it goes on
     from the checkpoint, or returns at once when all is done.
 
     Args:
@@ -59,16 +63,26 @@ def run_bulk(recipe: BulkRecipe, folder: Path, *, on_progress: Callable[[int, in
 def _claim(path: Path, recipe: BulkRecipe) -> None:
     text = json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise InputError(f"{path} belongs to another recipe: choose another folder, or remove this one to start over")
+        raise InputError(
+            f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
+        )
     path.write_text(text, encoding="utf-8")
 
 
 def _set_aside(folder: Path, recorded: int) -> Iterator[Atoms]:
     """Frames an interrupted run had recorded; its thermo.csv is cut back to the same number of rows."""
-    partial, aside, thermo = folder / "trajectory.dump.partial", folder / "trajectory.interrupted.dump", folder / "thermo.csv"
+    partial, aside, thermo = (
+        folder / "trajectory.dump.partial",
+        folder / "trajectory.interrupted.dump",
+        folder / "thermo.csv",
+    )
     if recorded and partial.exists() and not aside.exists():
         partial.rename(aside)
-    rows = thermo.read_text(encoding="utf-8").splitlines(keepends=True)[1 : 1 + recorded] if thermo.exists() else []
+    rows = (
+        thermo.read_text(encoding="utf-8").splitlines(keepends=True)[1 : 1 + recorded]
+        if thermo.exists()
+        else []
+    )
     thermo.write_text(_THERMO + "".join(rows), encoding="utf-8")
     return _frames_of(aside, recorded)
 
@@ -93,7 +107,12 @@ def _dump_frame(state: Atoms) -> Atoms:
 
 def _thermo_row(state: Atoms) -> str:
     info, n = state.info, len(state)
-    values = (info["target_temperature"], info["temperature"], info["potential_energy"] / n, state.get_volume() / n)
+    values = (
+        info["target_temperature"],
+        info["temperature"],
+        info["potential_energy"] / n,
+        state.get_volume() / n,
+    )
     return f"{info['timestep']}," + ",".join(f"{v:.6f}" for v in values) + "\n"
 
 
