@@ -112,7 +112,7 @@ def chunks(recipe: BulkRecipe) -> tuple[Chunk, ...]:
 class Progress:
     """State after one chunk of the schedule.
 
-    ``state`` has velocities, so a run can go on from it; ``inherent`` is there for recorded chunks on request.
+    ``state`` has velocities, so a run can go on from it; recorded chunks have ``inherent`` on request.
     """
 
     chunk: int
