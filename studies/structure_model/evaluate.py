@@ -22,15 +22,15 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from mdlens.learning.metrics import bootstrap_accuracy
+from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
+from mdlens.workflows.crystal import classify
 from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import CommonNeighborAnalysisModifier, PolyhedralTemplateMatchingModifier
 from rich.progress import track
 
 from mdlens.inference import StructureModel, load_model
-from mdlens.learning.metrics import bootstrap_accuracy
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.simulation.lattices import build_lattice
-from mdlens.workflows.crystal import classify
 
 HERE = Path(__file__).parent
 SEED = 2026
@@ -47,8 +47,8 @@ SPACING = {
     "cubic_diamond": 3**0.5 / 4,
     "hexagonal_diamond": 0.375 * (8 / 3) ** 0.5,
 }
-Method = Callable[[Atoms], np.ndarray]  # -> class index per atom in the data set's order, -1 for "none of
-them"
+# Class index per atom in the order of the data set; -1 for "none of them".
+Method = Callable[[Atoms], np.ndarray]
 
 
 def model_method(model: StructureModel, classes: tuple[str, ...], *, accept: bool) -> Method:
@@ -105,14 +105,17 @@ def as_atoms(snapshot: LabelledSnapshot) -> Atoms:
     return Atoms(numbers, positions=snapshot.positions.astype(float), cell=snapshot.cell, pbc=snapshot.pbc)
 
 
-def without(atoms: Atoms, labels: np.ndarray, share: float, rng: np.random.Generator) -> tuple[Atoms,
-np.ndarray]:
+def without(
+    atoms: Atoms, labels: np.ndarray, share: float, rng: np.random.Generator
+) -> tuple[Atoms, np.ndarray]:
     keep = rng.random(len(atoms)) >= share
     return atoms[keep], labels[keep]
 
 
-def score(frames: list[tuple[Atoms, np.ndarray]], contestants: dict[str, Method], accepted: Method) ->
-dict[str, object]:
+Frames = list[tuple[Atoms, np.ndarray]]
+
+
+def score(frames: Frames, contestants: dict[str, Method], accepted: Method) -> dict[str, object]:
     """Accuracy of every method on the labelled atoms of some frames, with intervals over frames."""
     truth = [labels for _, labels in frames]
     used = [labels >= 0 for labels in truth]
@@ -126,14 +129,14 @@ dict[str, object]:
     labels = np.concatenate([t[u] for t, u in zip(truth, used, strict=True)])
     kept = chosen >= 0
     record["mdlens_accepted"] = round(100 * float(kept.mean()), 3)
-    record["mdlens_accepted_right"] = round(100 * float((chosen == labels)[kept].mean()), 3) if kept.any()
-    else None
+    accuracy = float((chosen == labels)[kept].mean()) if kept.any() else float("nan")
+    record["mdlens_accepted_right"] = round(100 * accuracy, 3)
     return record
 
 
-def by_system(data: SnapshotDataset) -> Iterator[tuple[str, str, list[tuple[Atoms, np.ndarray]]]]:
+def by_system(data: SnapshotDataset) -> Iterator[tuple[str, str, Frames]]:
     """Yield (system, relative temperature, frames) in the order of the file."""
-    groups: dict[tuple[str, str], list[tuple[Atoms, np.ndarray]]] = {}
+    groups: dict[tuple[str, str], Frames] = {}
     for s in data.snapshots:
         relative = s.group.removeprefix(s.system).strip()
         groups.setdefault((s.system, relative), []).append((as_atoms(s), s.labels))
@@ -141,8 +144,9 @@ def by_system(data: SnapshotDataset) -> Iterator[tuple[str, str, list[tuple[Atom
         yield system, relative, frames
 
 
-def noise_table(contestants: dict[str, Method], accepted: Method, classes: tuple[str, ...]) -> dict[str,
-object]:
+def noise_table(
+    contestants: dict[str, Method], accepted: Method, classes: tuple[str, ...]
+) -> dict[str, object]:
     table: dict[str, object] = {}
     for name, spacing in track(SPACING.items(), description="noise"):
         perfect = build_lattice(name, ["X"], 4.0, atoms_at_least=2000)
@@ -159,8 +163,9 @@ object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="default")
     parser.add_argument("--data", type=Path, default=HERE / "test.npz")
     parser.add_argument("--out", type=Path, default=HERE / "results.json")

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers
 from generate import CLASSES, recipe
+from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from systems import TEST, TRAIN, System
 
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.simulation.bulk import start_structure
 
 GRID = 1024.0  # positions are multiples of 1/GRID Angstrom
