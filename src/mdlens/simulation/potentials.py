@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 
@@ -70,9 +71,8 @@ def find_potential_file(name: str) -> Path:
     folder = potentials_folder()
     if (folder / name).is_file() and Path(name).name == name:
         return folder / name
-    stem = name.split("_")[0].split(".")[0]
-    near = sorted(p.name for p in folder.iterdir() if stem and p.name.startswith(stem))
-    hint = f"; similar names there: {', '.join(near[:8])}" if near else ""
+    near = get_close_matches(name, [p.name for p in folder.iterdir()], n=5, cutoff=0.5)
+    hint = f"; similar names there: {', '.join(near)}" if near else ""
     raise InputError(f"potential {name!r} is neither a file nor a name in LAMMPS's potentials folder{hint}")
 
 
