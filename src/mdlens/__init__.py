@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mdlens.io import Trajectory, open_writer, read
+    from mdlens.workflows.crystal import Classification, classify
 
 __version__ = version("mdlens")
 
-__all__ = ["Trajectory", "__version__", "open_writer", "read"]
+__all__ = ["Classification", "Trajectory", "__version__", "classify", "open_writer", "read"]
 
-_HOMES = {"Trajectory": "io", "open_writer": "io", "read": "io"}
+_HOMES = {
+    "Classification": "workflows.crystal",
+    "Trajectory": "io",
+    "classify": "workflows.crystal",
+    "open_writer": "io",
+    "read": "io",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,104 @@
-"""``mdlens classify``."""
+"""``mdlens classify``: from files to the structure of every atom."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
+
+from mdlens.cli.progress import progress_bar
+from mdlens.cli.tables import fraction_table, print_safely
+from mdlens.report import printable
+
+if TYPE_CHECKING:
+    from mdlens.workflows.crystal_files import Job
+
+_SEVERAL = "With several FILEs: a folder, or a name with {stem} (name without suffix) or {name} in it."
+
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  mdlens classify melt.dump -o labelled.dump --report melt.html
+
+  mdlens classify run*.lammpstrj -o labelled/ --json labelled/ --frames ::10
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add ``classify`` to the command line."""
-    app.command()(classify)
+    app.command(epilog=_EXAMPLES, no_args_is_help=True)(classify)
 
 
-def classify() -> None:
-    """Tell which structure each atom of a file is in."""
-    raise NotImplementedError
+def classify(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            show_default=False,
+            help="LAMMPS dumps (also .gz, .zst), extended XYZ, or anything ASE reads.",
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            show_default=False,
+            help="Write the frames back with structure, structure_name and confidence per atom: a LAMMPS "
+            f"dump (.dump, .lammpstrj) or extended XYZ (.xyz), also .gz or .zst. {_SEVERAL}",
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="NAME|PATH", help="An installed model or a model file.")
+    ] = "default",
+    json: Annotated[
+        str | None,
+        typer.Option(
+            "--json", metavar="FILE", show_default=False, help="Write counts and fractions per frame as JSON."
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report", metavar="FILE.html", show_default=False, help="Write a self-contained HTML page."
+        ),
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            "--frames",
+            "-f",
+            metavar="SLICE",
+            show_default=False,
+            help="Which frames, counted from 0: '-1', '10:', '0:100:5'. All if not given.",
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 takes every processor.")
+    ] = 0,
+) -> None:
+    """Tell which structure each atom is in: fcc, hcp, bcc, diamond, ... or unknown.
+
+    Prints the fractions per frame. Outputs appear under their names only when whole; until then whole
+    frames are in OUT.partial.
+    """
+    from mdlens.workflows.crystal_files import classify_files, plan_jobs
+
+    jobs = plan_jobs(files, output=output, json=json, report=report)
+    try:
+        with progress_bar() as progress:
+            results = classify_files(jobs, model, frames=frames, threads=threads, progress=progress)
+            for job, summaries in results:
+                title = printable(job.source) if len(jobs) > 1 else ""
+                print_safely(fraction_table(summaries, title), *_written(job))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"mdlens: {printable(stop.args[0] if stop.args else 'interrupted')}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _written(job: "Job") -> Iterator[Text]:
+    for what, path in (("labelled atoms", job.output), ("records", job.json), ("report", job.report)):
+        if path is not None:
+            yield Text(f"{what}: {printable(path)}")

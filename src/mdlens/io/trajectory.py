@@ -1,5 +1,6 @@
 """Trajectories: frames read only when they are asked for."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,12 @@ class Trajectory:
         if not found and self._frame is not None:
             count = self._source.count()
             raise InputError(f"{self.path}: frame {self._frame} was asked for, but there are {count} frames")
+
+    def numbered(self) -> Iterator[tuple[int, Atoms]]:
+        """Yield each frame with its number in the file, counted from 0."""
+        forward = _compose(self._slices)
+        numbers = iter(self._indices()) if forward is None else itertools.count(forward[0], forward[2])
+        return zip(numbers, self, strict=False)
 
     def __len__(self) -> int:
         return len(self._indices())

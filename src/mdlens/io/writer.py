@@ -22,6 +22,7 @@ from mdlens.io.streams import LineSource, open_bytes
 from mdlens.io.xyz_writer import XyzFormat
 
 XYZ_SUFFIXES: Final = frozenset({".xyz", ".extxyz"})
+OUTPUT_SUFFIXES: Final = DUMP_SUFFIXES | XYZ_SUFFIXES
 HELD_IN_MEMORY: Final = 1 << 27
 GZIP_LEVEL: Final = 4
 ZSTD_LEVEL: Final = 3
@@ -140,15 +141,23 @@ def open_writer(path: str | Path, *, like: str | Path | None = None) -> Trajecto
             input itself.
     """
     path = Path(path)
-    suffix = inner_suffix(path)
-    if suffix not in DUMP_SUFFIXES | XYZ_SUFFIXES:
-        known = ", ".join(sorted(DUMP_SUFFIXES | XYZ_SUFFIXES))
+    check_output(path, like)
+    layout: FrameFormat = XyzFormat() if inner_suffix(path) in XYZ_SUFFIXES else DumpFormat(_columns_of(like))
+    return TrajectoryWriter(path, layout)
+
+
+def check_output(path: Path, like: str | Path | None = None) -> None:
+    """Refuse what `open_writer` would refuse, and leave no trace.
+
+    Raises:
+        InputError: As `open_writer`.
+    """
+    if inner_suffix(path) not in OUTPUT_SUFFIXES:
+        known = ", ".join(sorted(OUTPUT_SUFFIXES))
         raise InputError(
             f"{path}: output formats are told by suffix; use one of {known}, also with .gz or .zst"
         )
     _check_target(path, None if like is None else Path(like))
-    layout: FrameFormat = XyzFormat() if suffix in XYZ_SUFFIXES else DumpFormat(_columns_of(like))
-    return TrajectoryWriter(path, layout)
 
 
 def _check_target(path: Path, like: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from mdlens.report.data import Exemplar, FrameSummary, ModelCard, Report, Scene
 from mdlens.report.page import render, write_report
-from mdlens.report.text import printable, write_whole
+from mdlens.report.text import percent, printable, write_whole
 
 __all__ = [
     "Exemplar",
@@ -10,6 +10,7 @@ __all__ = [
     "ModelCard",
     "Report",
     "Scene",
+    "percent",
     "printable",
     "render",
     "write_report",

@@ -158,8 +158,8 @@ def _maps(exemplars: Sequence[Exemplar], names: Sequence[str]) -> str:
     images = "".join(_map(exemplar, colors) for exemplar in exemplars)
     text = (
         "<p>What the model looks at: one image per atom. The top row holds the distances from the atom to "
-        "its neighbours, nearest first; each row below does the same for one of these neighbours. Dark "
-        "means near, white means nobody there. Shown is the atom of each class that the model was surest of, and "
+        "its neighbours, nearest first; each row below does the same for one of these neighbours. Dark means "
+        "near, white means nobody there. Shown is the atom of each class that the model was surest of, and "
         "at the end the atom it was least sure of.</p>"
     )
     return _card("maps", "Neighbors Maps of typical atoms", f'{text}<div class="maps">{images}</div>')

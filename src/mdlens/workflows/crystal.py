@@ -1,0 +1,226 @@
+"""Which structure is each atom in: Neighbors Maps, made and classified batch by batch."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import local
+from typing import Any, overload
+
+import numpy as np
+from ase import Atoms
+
+from mdlens.descriptors import MapSource
+from mdlens.errors import InputError
+from mdlens.inference import StructureModel, load_model
+from mdlens.types import Float32Array, Int32Array, IntArray
+
+UNKNOWN = "unknown"
+UNKNOWN_ID = 0
+BATCH = 512
+"""Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classification:
+    """The structure of every atom of one frame.
+
+    Attributes:
+        labels: Number of each atom's class (N,), 0 where it is unknown.
+        probabilities: Probability of each class (N, classes).
+        embeddings: The model's internal description of each atom (N, E), None if not asked for.
+        classes: Names of the classes, in the order of the probabilities.
+        ids: Number of each class, in the same order.
+    """
+
+    labels: Int32Array
+    probabilities: Float32Array
+    embeddings: Float32Array | None
+    classes: tuple[str, ...]
+    ids: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Count the atoms."""
+        return len(self.labels)
+
+    @property
+    def confidence(self) -> Float32Array:
+        """Highest class probability of each atom (N,)."""
+        return np.asarray(self.probabilities.max(axis=1, initial=0.0), dtype=np.float32)
+
+    @property
+    def names(self) -> np.ndarray[Any, np.dtype[np.str_]]:
+        """Name of each atom's class (N,), ``unknown`` where no class is probable enough."""
+        table = np.array([UNKNOWN, *self.classes], dtype=np.str_)
+        return np.asarray(table[self._position()])
+
+    def counts(self) -> dict[str, int]:
+        """Count the atoms of each class, every class named, ``unknown`` last."""
+        found = np.bincount(self._position(), minlength=len(self.classes) + 1).tolist()
+        return {**dict(zip(self.classes, found[1:], strict=True)), UNKNOWN: found[0]}
+
+    def fractions(self) -> dict[str, float]:
+        """Give the atoms of each class over all atoms; zeros without atoms."""
+        return {name: n / len(self) if len(self) else 0.0 for name, n in self.counts().items()}
+
+    def write_to(self, atoms: Atoms) -> None:
+        """Set the arrays ``structure``, ``structure_name`` and ``confidence`` on the frame.
+
+        Args:
+            atoms: The frame that was classified; changed in place.
+
+        Raises:
+            InputError: If it has another number of atoms.
+        """
+        if len(atoms) != len(self):
+            raise InputError(f"the result is of {len(self)} atoms, got a frame of {len(atoms)}")
+        atoms.set_array("structure", self.labels, dtype=np.int32)
+        atoms.set_array("structure_name", self.names)
+        atoms.set_array("confidence", self.confidence, dtype=np.float64)
+
+    def _position(self) -> IntArray:
+        """Give each atom's place in (unknown, *classes)."""
+        numbers = np.array([UNKNOWN_ID, *self.ids])
+        order = np.argsort(numbers)
+        return np.asarray(order[np.searchsorted(numbers, self.labels, sorter=order)], dtype=np.int64)
+
+
+@overload
+def classify(
+    frames: Atoms,
+    model: str | Path | StructureModel = ...,
+    *,
+    threads: int = ...,
+    embeddings: bool = ...,
+    batch: int = ...,
+) -> Classification: ...
+@overload
+def classify(  # type: ignore[overload-cannot-match]  # the checker takes ase.Atoms for Any
+    frames: Iterable[Atoms],
+    model: str | Path | StructureModel = ...,
+    *,
+    threads: int = ...,
+    embeddings: bool = ...,
+    batch: int = ...,
+) -> Iterator[Classification]: ...
+def classify(
+    frames: Atoms | Iterable[Atoms],
+    model: str | Path | StructureModel = "default",
+    *,
+    threads: int = 0,
+    embeddings: bool = True,
+    batch: int = BATCH,
+) -> Classification | Iterator[Classification]:
+    """Tell which structure each atom is in.
+
+    An atom gets the class of the highest probability, or ``unknown`` (0) where that is below the model's
+    calibrated threshold. Units are those of the frame; a scale-free model needs none.
+
+    Args:
+        frames: One frame, or a trajectory: frames are then read and classified one by one as the result is
+            iterated.
+        model: Name of an installed model, path of a model file, or a loaded model.
+        threads: Threads to use; 0 takes every processor of this process. The result does not depend on it.
+        embeddings: Whether to keep the embeddings (4 E bytes per atom).
+        batch: Atoms per batch; a frame's maps are never all in memory.
+
+    Returns:
+        A `Classification` for one frame, an iterator of them for a trajectory.
+
+    Raises:
+        InputError: If positions or cell are not usable, or an argument is out of range.
+        ModelError: If the model cannot be loaded.
+    """
+    loaded = model if isinstance(model, StructureModel) else load_model(model)
+    _check_at_least(0, threads=threads)
+    _check_at_least(1, batch=batch)
+
+    def one(atoms: Atoms) -> Classification:
+        source = MapSource(atoms, loaded.settings, threads=1)
+        return classify_maps(source, loaded, threads=threads, embeddings=embeddings, batch=batch)
+
+    return one(frames) if isinstance(frames, Atoms) else map(one, frames)
+
+
+def classify_maps(
+    source: MapSource,
+    model: StructureModel,
+    *,
+    threads: int = 0,
+    embeddings: bool = False,
+    batch: int = BATCH,
+    progress: Callable[[int], None] | None = None,
+) -> Classification:
+    """Classify the atoms of a frame whose maps can be drawn.
+
+    Every thread draws the maps of its own batch, single-threaded, and classifies them at once: no map leaves
+    the cache of its processor.
+
+    Args:
+        source: Draws the maps with the model's settings.
+        model: The model.
+        threads: Threads to use; 0 takes every processor of this process.
+        embeddings: Whether to keep the embeddings.
+        batch: Atoms per batch.
+        progress: Called with the number of atoms of each finished batch.
+    """
+    n_atoms, order = len(source), source.order
+    probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
+    embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
+    buffers = local()
+
+    def run(start: int) -> int:
+        chosen = order[start : start + batch]
+        if not hasattr(buffers, "maps"):
+            shape = (len(model.settings.channels), model.settings.size, model.settings.size)
+            buffers.maps = np.empty((min(batch, n_atoms), *shape), np.float32)
+        maps = source.maps(chosen, out=buffers.maps[: len(chosen)])
+        part = model.predict(maps, threads=1)
+        probabilities[chosen] = part[0]
+        if embedded is not None:
+            embedded[chosen] = part[1]
+        return len(chosen)
+
+    _run_all(run, range(0, n_atoms, batch), threads, progress or (lambda _: None))
+    return Classification(
+        labels=assign(probabilities, model.ids, model.threshold),
+        probabilities=probabilities,
+        embeddings=embedded,
+        classes=model.classes,
+        ids=model.ids,
+    )
+
+
+def _check_at_least(lowest: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < lowest:
+            raise InputError(f"{name} must be {lowest} or more, got {value}")
+
+
+def assign(probabilities: Float32Array, ids: Sequence[int], threshold: float) -> Int32Array:
+    """Give each atom the number of its most probable class, or 0 where that is below the threshold.
+
+    Args:
+        probabilities: Probability of each class (N, classes).
+        ids: Number of each class.
+        threshold: Lowest probability that is believed.
+    """
+    best = probabilities.argmax(axis=1)
+    sure = probabilities[np.arange(len(best)), best] >= np.float32(threshold)
+    return np.where(sure, np.asarray(ids, np.int32)[best], np.int32(UNKNOWN_ID)).astype(np.int32)
+
+
+def _run_all(run: Callable[[int], int], starts: range, threads: int, progress: Callable[[int], None]) -> None:
+    workers = min(threads or len(os.sched_getaffinity(0)), len(starts))
+    if workers < 2:
+        for start in starts:
+            progress(run(start))
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        waiting: list[Future[int]] = [pool.submit(run, start) for start in starts]
+        for future in waiting:
+            progress(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
