@@ -79,7 +79,7 @@ class ModelMetadata:
             "training": dict(self.training),
             "scores": dict(self.scores),
         }
-        return json.dumps(values, allow_nan=False, sort_keys=True)
+        return json.dumps(values, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelMetadata":

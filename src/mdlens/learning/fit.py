@@ -1,6 +1,7 @@
 """Training with Lightning: resumable, deterministic under a seed, quiet."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mdlens.learning.augment import Augmentation
+from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.fit_settings import FitSettings
 from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.types import Float32Array, IntArray
@@ -142,7 +143,7 @@ def fit_network(
     """Fit a network and give it back with the weights of the epoch that validated best.
 
     `FOLDER/last.ckpt` is written after every epoch and continued from when it is there; a run that was
-    interrupted and continued gives the weights of one that was not. `FOLDER/log/metrics.csv` has losses,
+    interrupted and continued gives the weights of one that was not. `FOLDER/log.csv` has losses,
     accuracy by epoch.
 
     Args:
@@ -163,7 +164,8 @@ def fit_network(
         task = StructureTask(network, settings)
         trainer = _trainer(settings, folder, checkpoint, progress)
         data = StructureData(train, validation, augmentation, settings)
-        trainer.fit(task, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
+        with _interruptible(trainer, folder):
+            trainer.fit(task, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
         state = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
         task.load_state_dict(state)
     return network.eval()
@@ -188,7 +190,7 @@ def _batches(sample: MapSample, size: int, order: IntArray, *, whole: bool) -> I
 
 
 def _trainer(settings: FitSettings, folder: Path, checkpoint: Callback, progress: bool) -> Trainer:
-    callbacks: list[Callback] = [checkpoint]
+    callbacks: list[Callback] = [checkpoint, EpochLog(folder / "log.csv")]
     if settings.patience:
         callbacks.append(EarlyStopping("val_loss", patience=settings.patience))
     if progress:
@@ -198,14 +200,28 @@ def _trainer(settings: FitSettings, folder: Path, checkpoint: Callback, progress
         devices=1,
         max_epochs=settings.epochs,
         callbacks=callbacks,
-        logger=CSVLogger(folder, name="", version="log"),
-        log_every_n_steps=settings.steps_per_epoch,
+        logger=False,
         deterministic=True,
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
+
+
+@contextmanager
+def _interruptible(trainer: Trainer, folder: Path) -> Iterator[None]:
+    """Turn Lightning's exit after a Ctrl-C back into the interrupt that it was."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt(
+            f"interrupted; {folder} keeps every whole epoch: run the same command again to continue"
+        ) from stop
 
 
 @contextmanager

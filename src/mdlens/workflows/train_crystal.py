@@ -68,7 +68,7 @@ def train_crystal(
 ) -> StructureModel:
     """Train a structure classifier as a configuration says; continues a run that was interrupted.
 
-    `FOLDER` gets `config.toml` (a copy), `last.ckpt` and `best.ckpt`, `log/metrics.csv` (losses by epoch),
+    `FOLDER` gets `config.toml` (a copy), `last.ckpt` and `best.ckpt`, `log.csv` (losses by epoch),
     `model.onnx` and `metrics.json` (held-out accuracy with intervals, confusion, calibration, seed, data,
     machine).
 
