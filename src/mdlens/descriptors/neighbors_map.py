@@ -26,7 +26,8 @@ class MapSource:
         atoms: The frame. Atoms may lie outside the cell; any cell and any periodicity will do.
         settings: How a map is drawn.
         threads: Worker threads; 0 takes one per processor. The maps do not depend on it.
-        isa: Instruction set of the kernel: "automatic", "portable", "avx2" or "avx512". They agree to rounding.
+        isa: Instruction set of the kernel: "automatic", "portable", "avx2" or "avx512". They
+            agree to rounding.
 
     Raises:
         InputError: If positions or cell are not usable, or a species has no weight in a channel.
@@ -91,13 +92,18 @@ def neighbors_map(
 ) -> Float32Array:
     r"""Draw the Neighbors Maps of a frame's atoms.
 
-    .. math:: M_{kl} = \alpha_k w_k w_{kl} / d_{kl}^\gamma, \quad \alpha_0 = 1, \quad \alpha_k = d_{0k}^{-1/\beta}
+    .. math::
+        M_{kl} = \alpha_k w_k w_{kl} / d_{kl}^\gamma, \quad \alpha_0 = 1, \quad \alpha_k = d_{0k}^{-1/\beta}
 
-    Row 0 is seen from the atom, rows k = 1..n-1 from its k-th nearest neighbour; each row has the n nearest nodes among
-    the candidates and the atom. What is missing is 0, so the map of an isolated atom is 0 throughout. Distances
-    are in units of the mean distance of the 14 nearest, unless ``scale_neighbors`` is None: then in the unit of
-    the positions. A distance below 0.05 of that mean counts as 0.05 of it, so coincident atoms give finite pixels.
-    All maps are held at once, 4 C n^2 bytes per atom: use `MapSource` for large frames.
+    Row 0 is seen from the atom, rows k = 1..n-1 from its k-th nearest neighbour; each row has the n nearest
+    nodes among the candidates and the atom. What is missing is 0, so the map of an isolated atom is 0
+    throughout. Distances are in units of the mean distance of the 14 nearest, unless ``scale_neighbors`` is
+    None: then in the unit of the positions. A distance below 0.05 of that mean counts as 0.05 of it, so
+    coincident atoms give finite pixels.
+
+    Distances whose squares agree to one part in 1e5 are tied. Ties go by weight and tied rows by their pixels,
+    and what is tied with the last candidate is a candidate too: no map depends on the order of the atoms. All
+    maps are held at once, 4 C n^2 bytes per atom: use `MapSource` for large frames.
 
     Args:
         atoms: The frame.
@@ -132,7 +138,7 @@ def override(settings: NeighborsMapSettings, changes: dict[str, Any]) -> Neighbo
 
 
 def species_names(atoms: "Atoms") -> list[str]:
-    """Name the species of each atom: its symbol, or its ``type`` as text where the symbol is unknown ("X")."""
+    """Name the species of each atom: its symbol, or its ``type`` as text where that is unknown ("X")."""
     names: list[str] = atoms.get_chemical_symbols()
     types = atoms.arrays.get("type")
     if types is None:
@@ -157,8 +163,8 @@ def _weight(species: str, channel: Channel) -> float:
         return 1.0
     if species not in channel:
         raise InputError(
-            f"species {species} has no weight in the channel {dict(channel)}: add it, or use a model made for "
-            "these species"
+            f"species {species} has no weight in the channel {dict(channel)}: "
+            "add it, or use a model made for these species"
         )
     return channel[species]
 

@@ -16,7 +16,8 @@ MAX_SIZE = 512
 class NeighborsMapSettings:
     r"""How the map of an atom is drawn.
 
-    .. math:: M_{kl} = \alpha_k w_k w_{kl} / d_{kl}^\gamma, \quad \alpha_0 = 1, \quad \alpha_k = d_{0k}^{-1/\beta}
+    .. math::
+        M_{kl} = \alpha_k w_k w_{kl} / d_{kl}^\gamma, \quad \alpha_0 = 1, \quad \alpha_k = d_{0k}^{-1/\beta}
 
     ``d_kl`` is the distance from node k to its l-th nearest node among the candidates and the atom itself.
     The default is scale-free: every distance is divided by the mean distance of the atom's 14 nearest, so
