@@ -5,17 +5,31 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mdlens.descriptors import MapSource, NeighborsMapSettings, neighbors_map
     from mdlens.io import Trajectory, open_writer, read
     from mdlens.workflows.crystal import Classification, classify
 
 __version__ = version("mdlens")
 
-__all__ = ["Classification", "Trajectory", "__version__", "classify", "open_writer", "read"]
+__all__ = [
+    "Classification",
+    "MapSource",
+    "NeighborsMapSettings",
+    "Trajectory",
+    "__version__",
+    "classify",
+    "neighbors_map",
+    "open_writer",
+    "read",
+]
 
 _HOMES = {
     "Classification": "workflows.crystal",
+    "MapSource": "descriptors",
+    "NeighborsMapSettings": "descriptors",
     "Trajectory": "io",
     "classify": "workflows.crystal",
+    "neighbors_map": "descriptors",
     "open_writer": "io",
     "read": "io",
 }

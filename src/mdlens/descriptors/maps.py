@@ -101,9 +101,9 @@ def neighbors_map(
     None: then in the unit of the positions. A distance below 0.05 of that mean counts as 0.05 of it, so
     coincident atoms give finite pixels.
 
-    Distances whose squares agree to one part in 1e5 are tied. Ties go by weight and tied rows by their pixels,
-    and what is tied with the last candidate is a candidate too: no map depends on the order of the atoms. All
-    maps are held at once, 4 C n^2 bytes per atom: use `MapSource` for large frames.
+    Distances whose squares agree to one part in 1e5 are tied. Ties go by weight and tied rows by their
+    pixels, and what is tied with the last candidate is a candidate too: no map depends on the order of the
+    atoms. All maps are held at once, 4 C n^2 bytes per atom: use `MapSource` for large frames.
 
     Args:
         atoms: The frame.
