@@ -5,7 +5,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdlens.descriptors import MapSource, NeighborsMapSettings, neighbors_map
+    from mdlens.descriptors.maps import MapSource, neighbors_map
+    from mdlens.descriptors.settings import NeighborsMapSettings
     from mdlens.io import Trajectory, open_writer, read
     from mdlens.workflows.crystal import Classification, classify
 
