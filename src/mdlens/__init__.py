@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mdlens.inference import load_model
     from mdlens.descriptors.maps import MapSource, neighbors_map
     from mdlens.descriptors.settings import NeighborsMapSettings
     from mdlens.io import Trajectory, open_writer, read
@@ -31,6 +32,7 @@ _HOMES = {
     "Trajectory": "io",
     "classify": "workflows.crystal",
     "neighbors_map": "descriptors",
+    "load_model": "inference",
     "open_writer": "io",
     "read": "io",
 }

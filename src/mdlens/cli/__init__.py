@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mdlens import __version__
-from mdlens.cli import classify, simulate
+from mdlens.cli import classify, models, simulate, train
 from mdlens.errors import MdlensError
 from mdlens.report.text import printable
 
@@ -40,7 +40,7 @@ def mdlens(
     """Understand particle simulations with deep learning."""
 
 
-for group in (classify, simulate):
+for group in (classify, models, train, simulate):
     group.register(app)
 
 
