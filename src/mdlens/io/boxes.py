@@ -43,8 +43,9 @@ def restricted_box(bounds: FloatArray, boundary: tuple[str, str, str]) -> DumpBo
     """Return the box of ``lo hi`` or ``lo hi tilt`` rows, shape (3, 2) or (3, 3); tilts are xy, xz, yz."""
     xy, xz, yz = (float(t) for t in bounds[:, 2]) if bounds.shape[1] == 3 else (0.0, 0.0, 0.0)
     below, above = tilt_extent(xy, xz, yz)
-    low = bounds[:, 0] - below
-    lengths = (bounds[:, 1] - above) - low
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
+        low = bounds[:, 0] - below
+        lengths = (bounds[:, 1] - above) - low
     cell = np.array([[lengths[0], 0.0, 0.0], [xy, lengths[1], 0.0], [xz, yz, lengths[2]]])
     return DumpBox(cell, low, boundary)
 

@@ -15,7 +15,7 @@ REAL_COLUMNS: Final = frozenset(
     [f"{quantity}{axis}" for quantity in ("v", "f", "mu", "omega", "angmom", "tq") for axis in "xyz"]
     + ["q", "mass", "mu", "radius", "diameter"],
 )
-TEXT_COLUMNS: Final = frozenset({"element", "structure_name"})
+TEXT_COLUMNS: Final = frozenset({"element", "typelabel", "structure_name"})
 RESERVED_ARRAYS: Final = frozenset({"positions", "numbers"})
 
 
@@ -27,16 +27,16 @@ class CoordinateForm:
     scaled: bool
 
     def to_cartesian(self, values: FloatArray, cell: FloatArray, origin: FloatArray) -> FloatArray:
-        """Return positions, (N, 3): the values themselves or ``origin + values @ cell``."""
+        """Return positions, (N, 3): the values or ``origin + values @ cell`` (infinite on overflow)."""
         if not self.scaled:
             return values
         positions = np.empty_like(values)
-        for axis in range(3):
-            column = values[:, 0] * cell[0, axis]
-            column += values[:, 1] * cell[1, axis]
-            column += values[:, 2] * cell[2, axis]
-            column += origin[axis]
-            positions[:, axis] = column
+        with np.errstate(over="ignore", invalid="ignore"):
+            for axis in range(3):
+                column = values[:, 0] * cell[0, axis]
+                column += values[:, 1] * cell[1, axis]
+                column += values[:, 2] * cell[2, axis]
+                positions[:, axis] = column + origin[axis]
         return positions
 
     def from_cartesian(self, positions: FloatArray, cell: FloatArray, origin: FloatArray) -> FloatArray:

@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 
+from mdlens.errors import FormatError
 from mdlens.io.boxes import DumpBox, general_box, restricted_box
 from mdlens.io.columns import FORMS, RESERVED_ARRAYS, coordinate_form
 from mdlens.io.streams import LineSource
 
 LARGEST_COUNT: Final = 2**63 - 1
 OTHER_DUMPS: Final = {"ENTRIES": "local", "NUMBER OF ENTRIES": "local", "GRID": "grid", "DIMENSION": "grid"}
-CUT_REMEDY: Final = "the file is cut: copy it again, or keep its whole frames with `head -n {lines}`"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FrameHeader:
 
     def cut_remedy(self) -> str:
         """Say how to save the frames before this one."""
-        return CUT_REMEDY.format(lines=self.line - 1)
+        return cut_remedy(self.line)
 
 
 @dataclass
@@ -45,11 +45,16 @@ class _Draft:
     seen: set[str] = field(default_factory=set)
 
 
+def cut_remedy(line: int) -> str:
+    """Say what to do with a file that ends within the frame that begins in this line."""
+    save = f", or keep its whole frames with `head -n {line - 1}`" if line > 1 else ""
+    return "the file is cut: copy it again" + save
+
+
 def shown(text: bytes, limit: int = 40) -> str:
     """Return the beginning of a line for a message, with odd bytes escaped."""
     start = text[:limit].decode("ascii", "backslashreplace")
-    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in start)
-    return repr(plain + ("..." if len(text) > limit else "")).replace("\\\\", "\\")
+    return f"'{start}{'...' if len(text) > limit else ''}'"
 
 
 def read_header(lines: LineSource, units: str | None) -> FrameHeader | None:
@@ -68,6 +73,16 @@ def read_header(lines: LineSource, units: str | None) -> FrameHeader | None:
     if text is None:
         return None
     draft = _Draft(lines.line, units)
+    try:
+        return _read_items(lines, draft, text)
+    except FormatError as error:
+        if lines.unfinished:
+            raise lines.error("the last line is cut; " + cut_remedy(draft.line)) from error
+        raise
+
+
+def _read_items(lines: LineSource, draft: _Draft, text: bytes) -> FrameHeader:
+    """Read from the first ``ITEM:`` line, `text`, to ``ITEM: ATOMS``."""
     while True:
         name, words = _item(lines, text)
         if name in draft.seen:
@@ -86,8 +101,7 @@ def _next(lines: LineSource, draft: _Draft) -> bytes:
     text = lines.next_words()
     if text is None:
         raise lines.error(
-            f"the file ends inside the header that begins in line {draft.line}; "
-            + CUT_REMEDY.format(lines=draft.line - 1)
+            f"the file ends inside the header that begins in line {draft.line}; " + cut_remedy(draft.line)
         )
     return text
 
@@ -99,7 +113,7 @@ def _item(lines: LineSource, text: bytes) -> tuple[str, list[str]]:
             f"expected 'ITEM: TIMESTEP' or another item of a LAMMPS dump, got {shown(text)}; "
             "does the frame before hold more atoms than it declares, or is this another kind of file?"
         )
-    rest = text[5:].decode("utf-8", "backslashreplace").strip()
+    rest = " ".join(text[5:].decode("utf-8", "backslashreplace").split())
     for name in ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS", "UNITS", "TIME"):
         if rest == name or rest.startswith(name + " "):
             return name, rest[len(name) :].split()

@@ -82,8 +82,8 @@ def read_frame(lines: LineSource, header: FrameHeader) -> Atoms:
 
     Positions are Cartesian, in the file's unit of length, in file order. Every column but ``x y z`` or ``xu
     yu zu`` used as positions is kept in ``atoms.arrays`` under its LAMMPS name, ``element`` only if it holds
-    words that are no chemical symbols. Species come from ``element``, or from ``type`` if it holds element
-    symbols as type labels; otherwise every symbol is X and ``type`` tells.
+    words that are no chemical symbols. Species come from ``element``, or from ``typelabel`` or ``type`` if
+    that holds chemical symbols; otherwise every symbol is X and ``type`` tells.
 
     Raises:
         FormatError: If a row is wrong or the table is cut.
@@ -121,8 +121,8 @@ def _table_error(lines: LineSource, header: FrameHeader, table: TableReader, fir
     expected = len(header.columns)
     if issue.fault is Fault.none:
         return _cut_error(lines, header, table.rows)
-    if issue.fault is Fault.cut:
-        return lines.error(f"the last line is cut at {shown(issue.token)}; " + header.cut_remedy(), line=line)
+    if issue.fault is Fault.cut or lines.in_last_line:
+        return lines.error("the last line is cut; " + header.cut_remedy(), line=line)
     if issue.fault is Fault.next_item:
         return lines.error(
             f"the frame that begins in line {header.line} declares {header.n_atoms} atoms "
@@ -198,7 +198,7 @@ def _take_column(lines: LineSource, table: TableReader, index: int) -> NDArray[A
 
 def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]) -> IntArray:
     """Return atomic numbers, 0 (X) where unknown; drop ``element`` when the numbers say the same."""
-    for name in ("element", "type"):
+    for name in ("element", "typelabel", "type"):
         if name not in header.columns or table.kind(header.columns.index(name)) is not Kind.text:
             continue
         words, inverse = np.unique(columns[name], return_inverse=True)

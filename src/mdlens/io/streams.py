@@ -143,12 +143,14 @@ class LineSource:
     Attributes:
         line: How many lines lie behind the cursor; the next line has number ``line + 1``.
         offset: How many bytes lie behind the cursor.
+        unfinished: Whether the line read last was the end of the file without a newline.
     """
 
     def __init__(self, stream: ByteStream, path: Path, *, offset: int = 0, line: int = 0) -> None:
         self.path = path
         self.line = line
         self.offset = offset
+        self.unfinished = False
         self._stream = stream
         self._data = b""
         self._at = 0
@@ -156,7 +158,8 @@ class LineSource:
 
     def error(self, problem: str, *, line: int | None = None) -> FormatError:
         """Return a FormatError that names this file and a line (the last one read unless given)."""
-        return FormatError(f"{self.path}, line {self.line if line is None else line}: {problem}")
+        plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in problem)
+        return FormatError(f"{self.path}, line {self.line if line is None else line}: {plain}")
 
     def readline(self) -> bytes | None:
         """Return the next line without its end, or None at the end of the file."""
@@ -169,6 +172,7 @@ class LineSource:
             end = len(self._data)
             if end == self._at:
                 return None
+            self.unfinished = True
         text = self._data[self._at : end]
         self._advance(min(end + 1, len(self._data)) - self._at, 1)
         return text.removesuffix(b"\r")
@@ -201,6 +205,11 @@ class LineSource:
             self._advance(used, table.rows - rows)
             if table.complete or table.issue.fault is not _core.Fault.none or not self._refill():
                 return
+
+    @property
+    def in_last_line(self) -> bool:
+        """Whether the cursor stands in a last line that has no end."""
+        return self._ended and self._data.find(b"\n", self._at) < 0
 
     def _advance(self, size: int, lines: int) -> None:
         self._at += size
