@@ -15,7 +15,9 @@ REAL_COLUMNS: Final = frozenset(
     [f"{quantity}{axis}" for quantity in ("v", "f", "mu", "omega", "angmom", "tq") for axis in "xyz"]
     + ["q", "mass", "mu", "radius", "diameter"],
 )
-TEXT_COLUMNS: Final = frozenset({"element", "typelabel", "structure_name"})
+TEXT_COLUMNS: Final = frozenset({"element", "typelabel"})
+ARRAY_NAMES: Final = {"StructureType": "structure_name"}
+"""Word columns whose name in a dump is not that of the array: OVITO takes words only under names it knows."""
 RESERVED_ARRAYS: Final = frozenset({"positions", "numbers"})
 
 

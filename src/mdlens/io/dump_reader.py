@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mdlens._core import Fault, Kind, TableReader
 from mdlens.errors import FormatError
-from mdlens.io.columns import column_rule, coordinate_form
+from mdlens.io.columns import ARRAY_NAMES, column_rule, coordinate_form
 from mdlens.io.dump_header import FrameHeader, read_header, shown
 from mdlens.io.streams import LineSource, is_compressed, open_bytes
 from mdlens.types import IntArray
@@ -163,6 +163,9 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     if not form.scaled:
         for name in form.columns:
             del columns[name]
+    for name, array_name in ARRAY_NAMES.items():
+        if name in columns and columns[name].dtype.kind == "U":
+            columns[array_name] = columns.pop(name)
     numbers = _species(header, table, columns)
     atoms = Atoms(numbers=numbers, positions=positions, cell=box.cell, pbc=box.pbc, celldisp=box.origin)
     atoms.arrays.update(columns)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mdlens.errors import InputError
 from mdlens.io.boxes import is_restricted, restricted_rows
-from mdlens.io.columns import CoordinateForm, coordinate_form
+from mdlens.io.columns import ARRAY_NAMES, CoordinateForm, coordinate_form
 from mdlens.io.output_columns import (
     OutputColumn,
     clean_name,
@@ -58,7 +58,7 @@ class DumpFormat:
     def _plan(self, atoms: Atoms, cell: FloatArray, origin: FloatArray) -> list[OutputColumn]:
         """Return the columns of a frame in order; an input column no longer on the atoms is left out."""
         names = self._names(atoms)
-        arrays = per_atom_arrays(atoms)
+        arrays = named_for_file(per_atom_arrays(atoms))
         form = coordinate_form(names) or CoordinateForm(("x", "y", "z"), scaled=False)
         values = coordinates(atoms, form, cell, origin)
         columns = []
@@ -81,6 +81,17 @@ class DumpFormat:
         types = [self._types.setdefault(int(number), len(self._types) + 1) for number in species]
         numbers: NDArray[np.int64] = np.array(types, dtype=np.int64)[inverse]
         return numbers
+
+
+def named_for_file(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays under their column names, without words whose name the input has taken."""
+    named: dict[str, NDArray[Any]] = {}
+    file_names = {array_name: name for name, array_name in ARRAY_NAMES.items()}
+    for name, array in arrays.items():
+        file_name = file_names.get(name, name) if array.dtype.kind in "US" else name
+        if file_name == name or file_name not in arrays:
+            named[file_name] = array
+    return named
 
 
 def _extra_columns(arrays: dict[str, NDArray[Any]], taken: set[str]) -> list[OutputColumn]:

@@ -25,7 +25,6 @@ class OutputColumn:
 
     name: str
     values: Callable[[slice], NDArray[Any]]
-    letter: str = "R"
 
     @property
     def decimals(self) -> int:
@@ -35,8 +34,7 @@ class OutputColumn:
 
 def stored(name: str, array: NDArray[Any]) -> OutputColumn:
     """Return the column of an array, (N,)."""
-    letters = {"b": "L", "i": "I", "u": "I", "f": "R"}
-    return OutputColumn(name, lambda rows: array[rows], letters.get(array.dtype.kind, "S"))
+    return OutputColumn(name, lambda rows: array[rows])
 
 
 def symbol_column(name: str, atoms: Atoms) -> OutputColumn:
@@ -47,7 +45,7 @@ def symbol_column(name: str, atoms: Atoms) -> OutputColumn:
         part = numbers[rows]
         return SYMBOLS[np.where((part >= 0) & (part < len(SYMBOLS)), part, 0)]
 
-    return OutputColumn(name, block, "S")
+    return OutputColumn(name, block)
 
 
 def split(names: Sequence[str], array: NDArray[Any]) -> list[OutputColumn]:

@@ -4,19 +4,18 @@ import fcntl
 import os
 import shutil
 import tempfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self
 
-import zstandard
 from ase import Atoms
 
 from mdlens.errors import FormatError, InputError
 from mdlens.io.dump_header import read_header
 from mdlens.io.dump_writer import DumpFormat
+from mdlens.io.packing import packer_for
 from mdlens.io.reader import DUMP_SUFFIXES, inner_suffix
 from mdlens.io.streams import LineSource, open_bytes
 from mdlens.io.xyz_writer import XyzFormat
@@ -24,8 +23,6 @@ from mdlens.io.xyz_writer import XyzFormat
 XYZ_SUFFIXES: Final = frozenset({".xyz", ".extxyz"})
 OUTPUT_SUFFIXES: Final = DUMP_SUFFIXES | XYZ_SUFFIXES
 HELD_IN_MEMORY: Final = 1 << 27
-GZIP_LEVEL: Final = 4
-ZSTD_LEVEL: Final = 3
 
 
 class FrameFormat(Protocol):
@@ -34,11 +31,6 @@ class FrameFormat(Protocol):
     def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
         """Yield the text of a frame; `frame` counts from 0."""
         ...
-
-
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-    def flush(self) -> bytes: ...
 
 
 class TrajectoryWriter:
@@ -58,11 +50,13 @@ class TrajectoryWriter:
         self.partial = path.with_name(path.name + ".partial")
         self.frames = 0
         self._layout = layout
+        self._packer = packer_for(path.suffix.lower())
         self._whole = 0
+        self._ending = b""
         self._file = _open_partial(self.path, self.partial)
 
     def write(self, atoms: Atoms) -> None:
-        """Append one frame.
+        """Append one frame; after an error nothing more can be written.
 
         Raises:
             InputError: If the frame cannot be written in this format, or the disk does not take it.
@@ -70,18 +64,27 @@ class TrajectoryWriter:
         if self._file.closed:
             raise InputError(f"{self.path}: this writer is closed; open another one")
         try:
-            with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY, dir=str(self.path.parent)) as spool:
-                for piece in _packed(self._layout.pieces(atoms, self.frames), self.path.suffix.lower()):
-                    spool.write(piece)
-                spool.seek(0)
-                shutil.copyfileobj(spool, self._file, 1 << 24)
-            self._file.flush()
-            self._whole = self._file.tell()
+            self._append(atoms)
         except OSError as error:
-            raise InputError(
-                f"{self.partial}: cannot be written: {error.strerror or error}; make room"
-            ) from error
-        self.frames += 1
+            self._abandon()
+            problem = error.strerror or error
+            raise InputError(f"{self.partial}: cannot be written: {problem}; make room") from error
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _append(self, atoms: Atoms) -> None:
+        """Make the frame's text aside, then put it in place of the ending of the frame before."""
+        with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY, dir=str(self.path.parent)) as spool:
+            for piece in self._packer.pack(self._layout.pieces(atoms, self.frames)):
+                spool.write(piece)
+            spool.seek(0)
+            self._file.seek(self._whole)
+            shutil.copyfileobj(spool, self._file, 1 << 24)
+        whole, ending = self._file.tell(), self._packer.ending()
+        self._file.write(ending)
+        self._file.flush()
+        self._whole, self._ending, self.frames = whole, ending, self.frames + 1
 
     @property
     def remainder(self) -> str:
@@ -96,11 +99,16 @@ class TrajectoryWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None or not self.frames:
+        if kind is not None:
             self._abandon()
-            if kind is None:
-                raise InputError(f"{self.path}: there was no frame to write; select at least one")
             return
+        if self._file.closed:
+            raise InputError(
+                f"{self.path}: is not finished, because a frame could not be written; {self.remainder}"
+            )
+        if not self.frames:
+            self._abandon()
+            raise InputError(f"{self.path}: there was no frame to write; select at least one")
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -114,8 +122,12 @@ class TrajectoryWriter:
 
     def _abandon(self) -> None:
         """Cut the partial file back to whole frames; remove it when there are none."""
+        if self._file.closed:
+            return
         with suppress(OSError):
-            self._file.truncate(self._whole)
+            self._file.seek(self._whole)
+            self._file.write(self._ending)
+            self._file.truncate()
             if not self.frames:
                 self.partial.unlink()
         with suppress(OSError):
@@ -124,6 +136,9 @@ class TrajectoryWriter:
 
 def open_writer(path: str | Path, *, like: str | Path | None = None) -> TrajectoryWriter:
     """Open a trajectory for writing: a LAMMPS dump or extended XYZ by suffix, packed if .gz or .zst follows.
+
+    In a dump the column of ``structure_name`` is called ``StructureType``: OVITO takes words only under names
+    it knows. `mdlens.read` gives it back as ``structure_name``.
 
     A dump keeps the columns each frame was read with, in their order and with coordinates in the file's form,
     and appends further arrays, ``structure``, ``structure_name`` and ``confidence`` (four decimals) last.
@@ -183,9 +198,10 @@ def _open_partial(path: Path, partial: Path) -> BinaryIO:
     try:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         file = os.fdopen(descriptor, "r+b")
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{path}: cannot be written here: {error.strerror}; choose another folder"
+            f"{path}: cannot be written here: {problem}; choose another name or folder"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -208,18 +224,3 @@ def _columns_of(like: str | Path | None) -> tuple[str, ...] | None:
     except (FormatError, InputError):
         return None
     return None if header is None else header.columns
-
-
-def _packed(pieces: Iterable[bytes], suffix: str) -> Iterator[bytes]:
-    """Yield the pieces, packed as one gzip member or Zstandard frame when the suffix asks for it."""
-    makers: dict[str, Callable[[], _Compressor]] = {
-        ".gz": lambda: zlib.compressobj(GZIP_LEVEL, wbits=31),
-        ".zst": lambda: zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(),
-    }
-    if suffix not in makers:
-        yield from pieces
-        return
-    packer = makers[suffix]()
-    for piece in pieces:
-        yield packer.compress(piece)
-    yield packer.flush()

@@ -31,19 +31,29 @@ class XyzFormat:
         Raises:
             InputError: If an array cannot be written.
         """
-        columns = [symbol_column("species", atoms), *split(("x", "y", "z"), atoms.positions)]
+        columns: list[OutputColumn] = [
+            symbol_column("species", atoms),
+            *split(("x", "y", "z"), atoms.positions),
+        ]
         properties = ["species:S:1:pos:R:3"]
         for name, array in _arrays(atoms).items():
             width = int(np.prod(array.shape[1:]))
             if width:
                 words = array if array.dtype.kind != "b" else np.where(array, "T", "F")
                 label = clean_name(name).replace(":", "_")
-                parts: list[OutputColumn] = split([name] * width, words)
-                letter = "L" if array.dtype.kind == "b" else parts[0].letter
+                columns += split([name] * width, words)
+                letter = property_letter(array)
                 properties.append(f"{label}:{letter}:{width}")
-                columns += parts
         yield f"{len(atoms)}\n{comment(atoms, ':'.join(properties))}\n".encode()
         yield from text_blocks(columns, len(atoms))
+
+
+def property_letter(array: NDArray[Any]) -> str:
+    """Return the letter of a type; integers beyond 32 bits are declared real, since ASE refuses them."""
+    if array.dtype.kind in "iu":
+        narrow = np.iinfo(np.int32)
+        return "I" if not array.size or (array.min() >= narrow.min and array.max() <= narrow.max) else "R"
+    return {"b": "L", "f": "R"}.get(array.dtype.kind, "S")
 
 
 def _arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:
