@@ -5,9 +5,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdlens.inference import load_model
     from mdlens.descriptors.maps import MapSource, neighbors_map
     from mdlens.descriptors.settings import NeighborsMapSettings
+    from mdlens.inference import load_model
     from mdlens.io import Trajectory, open_writer, read
     from mdlens.workflows.crystal import Classification, classify
 
@@ -20,6 +20,7 @@ __all__ = [
     "Trajectory",
     "__version__",
     "classify",
+    "load_model",
     "neighbors_map",
     "open_writer",
     "read",
@@ -31,8 +32,8 @@ _HOMES = {
     "NeighborsMapSettings": "descriptors",
     "Trajectory": "io",
     "classify": "workflows.crystal",
-    "neighbors_map": "descriptors",
     "load_model": "inference",
+    "neighbors_map": "descriptors",
     "open_writer": "io",
     "read": "io",
 }

@@ -14,8 +14,9 @@ import onnxruntime
 
 from mdlens.descriptors import NeighborsMapSettings
 from mdlens.errors import InputError, ModelError
+from mdlens.inference.description import read_metadata
 from mdlens.inference.graph_check import parse_graph, port_shape
-from mdlens.inference.metadata import KEY, ModelMetadata
+from mdlens.inference.metadata import ModelMetadata
 from mdlens.types import Float32Array
 
 DEFAULT_MODEL = "default"
@@ -132,7 +133,7 @@ class InstalledModel:
 
 def softmax(logits: Float32Array, temperature: float = 1.0) -> Float32Array:
     """Turn logits (atoms, classes) into probabilities: ``exp(z / T) / sum(exp(z / T))``."""
-    with np.errstate(invalid="ignore"):  # infinite logits give NaN, which `predict` reports
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of infinite logits, `predict` reports
         scaled = (logits - logits.max(axis=1, keepdims=True)) / np.float32(temperature)
         weights = np.exp(scaled, dtype=np.float32)
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
@@ -154,10 +155,10 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
     data = _read(file)
     try:
         graph = parse_graph(data)
-        metadata = _read_metadata(graph)
+        metadata = read_metadata(graph)
         embedding_size = _check_ports(graph.graph, metadata)
         session = _open_session(graph.SerializeToString())
-    except InputError as error:
+    except (InputError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: {error}; {_REMEDY}") from error
     loaded = StructureModel(metadata=metadata, embedding_size=embedding_size, file=file, _session=session)
     _probe(loaded)
@@ -205,15 +206,6 @@ def _read(file: Path) -> bytes:
     if not data:
         raise ModelError(f"{file}: the file is empty; {_REMEDY}")
     return data
-
-
-def _read_metadata(model: onnx.ModelProto) -> ModelMetadata:
-    texts = [entry.value for entry in model.metadata_props if entry.key == KEY]
-    if len(texts) != 1:
-        raise InputError(
-            f"it must hold one {KEY!r} entry in its metadata, got {len(texts)}: it is no mdlens model"
-        )
-    return ModelMetadata.from_json(texts[0])
 
 
 def _check_ports(graph: onnx.GraphProto, metadata: ModelMetadata) -> int:

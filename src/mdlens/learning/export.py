@@ -14,7 +14,7 @@ from torch import nn
 
 from mdlens.errors import ModelError
 from mdlens.inference import ModelMetadata, StructureModel, load_model
-from mdlens.inference.metadata import KEY
+from mdlens.inference.description import write_metadata
 from mdlens.inference.structure_model import softmax
 
 TOLERANCE = 1e-5
@@ -45,7 +45,7 @@ def export_model(
     partial = file.with_name(file.name + ".partial")
     network = network.eval()
     model = _to_onnx(network, examples[:2])
-    onnx.helper.set_model_props(model, {KEY: metadata.to_json()})
+    write_metadata(model, metadata)
     _write(model.SerializeToString(), partial)
     difference = _difference(network, load_model(partial), examples)
     if not difference <= TOLERANCE:
@@ -64,7 +64,7 @@ def rename_model(file: Path, metadata: ModelMetadata, target: Path) -> Structure
     """
     load_model(file)
     model = onnx.load(file)
-    onnx.helper.set_model_props(model, {KEY: metadata.to_json()})
+    write_metadata(model, metadata)
     _write(model.SerializeToString(), file)
     load_model(file)
     file.replace(target)
