@@ -1,6 +1,8 @@
 """A small model made on the spot, crystals, and dumps of them."""
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 from onnx import TensorProto, helper, numpy_helper
 
+from mdlens.cli import main
 from mdlens.descriptors import NeighborsMapSettings, neighbors_map
 from mdlens.inference import ModelMetadata
 
@@ -133,3 +136,34 @@ def write_dump(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mdlens_command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Run ``mdlens classify`` in this process, in `tmp_path`; an exception that gets out fails."""
+
+    def run(*words: object, model: object = tiny_model) -> Outcome:
+        capfd.readouterr()
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["mdlens", "classify", *map(str, words), "--model", str(model)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return Outcome(int(stop.value.code or 0), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def melting_frames() -> list[Atoms]:
+    return melting()

@@ -34,7 +34,7 @@ def classify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             show_default=False,
             help="LAMMPS dumps (also .gz, .zst), extended XYZ, or anything ASE reads.",
         ),
@@ -72,7 +72,7 @@ def classify(
             "-f",
             metavar="SLICE",
             show_default=False,
-            help="Which frames, counted from 0: '-1', '10:', '0:100:5'. All if not given.",
+            help="Which frames, counted from 0: '-1', '10:', '0:50:5'. All if not given.",
         ),
     ] = None,
     threads: Annotated[
@@ -81,8 +81,9 @@ def classify(
 ) -> None:
     """Tell which structure each atom is in: fcc, hcp, bcc, diamond, ... or unknown.
 
-    Prints the fractions per frame. Outputs appear under their names only when whole; until then whole
-    frames are in OUT.partial.
+    Prints the fractions per frame.
+
+    Outputs appear under their names only when whole; before that, whole frames are in OUT.partial.
     """
     from mdlens.workflows.crystal_files import classify_files, plan_jobs
 

@@ -62,9 +62,12 @@ def _caption(frames: Sequence[FrameSummary], present: Sequence[str]) -> str:
 def print_safely(*parts: RenderableType) -> None:
     """Print on stdout; when its reader has gone, as in ``| head -1``, the work goes on without printing."""
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    try:
+    with console.capture() as capture:
         for part in parts:
             console.print(part, soft_wrap=isinstance(part, Text))
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(capture.get().encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

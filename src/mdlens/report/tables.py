@@ -64,7 +64,7 @@ def frame_table(report: Report) -> str:
     present = [name for name in report.names if any(frame.counts[name] for frame in frames)]
     rows = "".join(_frame_row(frame, present) for frame in frames[::step])
     heads = ("frame", "timestep", "atoms", *(escaped(pretty(name)) for name in present), "mean confidence")
-    thinned = "" if step == 1 else f'<p class="note">Every {step}th of {len(frames):,} frames.</p>'
+    thinned = "" if step == 1 else f'<p class="note">One in {step} of {len(frames):,} frames.</p>'
     return (
         f'<details class="card" id="frames"><summary>All frames as numbers</summary>{thinned}'
         f"{_table(heads, rows)}</details>"

@@ -220,8 +220,8 @@ class _Run:
                 summaries.append(self.one_frame(number, atoms, len(summaries)))
                 if writer is not None:
                     writer.write(atoms)
-        if not summaries:
-            raise InputError(f"{self.job.source}: no frame was chosen; see how many there are, and --frames")
+            if not summaries:
+                raise InputError(f"{self.job.source}: none of its frames was chosen; choose others")
         return tuple(summaries)
 
     def one_frame(self, number: int, atoms: Atoms, done: int) -> FrameSummary:

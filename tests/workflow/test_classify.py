@@ -1,0 +1,149 @@
+"""`mdlens.classify` from Python."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+import mdlens
+from mdlens.errors import InputError, ModelError
+from mdlens.inference import load_model
+from mdlens.workflows.crystal import Classification, assign
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return load_model(tiny_model)
+
+
+@pytest.fixture
+def shaken_copper():
+    atoms = bulk("Cu", "fcc", a=3.6, cubic=True).repeat(5)
+    atoms.positions += np.random.default_rng(3).normal(0, 0.25, atoms.positions.shape)
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("atoms", "name", "number"),
+    [
+        (bulk("Cu", "fcc", a=3.6, cubic=True).repeat(3), "fcc", 1),
+        (bulk("Fe", "bcc", a=2.87), "bcc", 3),
+        (bulk("Ti", "hcp", a=2.95, c=2.95 * np.sqrt(8 / 3)), "hcp", 2),
+    ],
+)
+def test_a_perfect_crystal_is_one_structure(model, atoms, name, number):
+    result = mdlens.classify(atoms, model)
+    assert set(result.names) == {name}
+    assert set(result.labels) == {number}
+    assert result.counts()[name] == len(atoms)
+    assert result.fractions()[name] == 1.0
+
+
+def test_shapes_and_types(model, shaken_copper):
+    result = mdlens.classify(shaken_copper, model)
+    n_atoms = len(shaken_copper)
+    assert result.labels.dtype == np.int32
+    assert result.probabilities.shape == (n_atoms, 4)
+    assert result.probabilities.dtype == np.float32
+    np.testing.assert_allclose(result.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert result.embeddings.shape == (n_atoms, model.embedding_size)
+    assert (result.confidence == result.probabilities.max(axis=1)).all()
+    assert sum(result.counts().values()) == n_atoms
+    assert list(result.counts())[-1] == "unknown"
+    assert ((result.labels == 0) == (result.confidence < np.float32(model.threshold))).all()
+    assert ((result.names == "unknown") == (result.labels == 0)).all()
+
+
+def test_nothing_depends_on_threads_or_batch(model, shaken_copper):
+    one = mdlens.classify(shaken_copper, model, threads=1)
+    for threads, batch in ((2, 512), (3, 64), (1, 7), (2, 100_000)):
+        other = mdlens.classify(shaken_copper, model, threads=threads, batch=batch)
+        np.testing.assert_array_equal(one.labels, other.labels)
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+        np.testing.assert_allclose(one.embeddings, other.embeddings, atol=1e-4)
+
+
+def test_embeddings_can_be_left_out(model, shaken_copper):
+    assert mdlens.classify(shaken_copper, model, embeddings=False).embeddings is None
+
+
+def test_no_atoms(model):
+    result = mdlens.classify(Atoms(cell=[5, 5, 5], pbc=True), model)
+    assert len(result) == 0
+    assert result.probabilities.shape == (0, 4)
+    assert result.counts() == {"fcc": 0, "hcp": 0, "bcc": 0, "disordered": 0, "unknown": 0}
+    assert set(result.fractions().values()) == {0.0}
+
+
+@pytest.mark.parametrize("n_atoms", [1, 2, 5])
+def test_a_few_atoms_without_a_cell(model, n_atoms):
+    atoms = Atoms(f"Cu{n_atoms}", positions=np.arange(3 * n_atoms).reshape(-1, 3) * 1.1)
+    result = mdlens.classify(atoms, model)
+    assert len(result) == n_atoms
+    assert np.isfinite(result.probabilities).all()
+
+
+def test_a_trajectory_is_classified_as_it_is_read(model, shaken_copper):
+    read = []
+
+    def frames():
+        for k in range(3):
+            read.append(k)
+            yield shaken_copper
+
+    results = mdlens.classify(frames(), model)
+    assert read == []
+    first = next(results)
+    assert read == [0]
+    assert isinstance(first, Classification)
+    assert len(list(results)) == 2
+
+
+def test_a_file_read_with_mdlens(model, write_dump, shaken_copper):
+    path = write_dump([shaken_copper, shaken_copper])
+    expected = mdlens.classify(shaken_copper, model).labels
+    results = list(mdlens.classify(mdlens.read(path), model))
+    assert len(results) == 2
+    np.testing.assert_array_equal(results[1].labels, expected)
+
+
+def test_results_go_onto_the_frame(model, shaken_copper):
+    result = mdlens.classify(shaken_copper, model)
+    result.write_to(shaken_copper)
+    np.testing.assert_array_equal(shaken_copper.arrays["structure"], result.labels)
+    np.testing.assert_array_equal(shaken_copper.arrays["structure_name"], result.names)
+    np.testing.assert_allclose(shaken_copper.arrays["confidence"], result.confidence)
+    with pytest.raises(InputError, match="500 atoms, got a frame of 1"):
+        result.write_to(Atoms("Cu"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"threads": -1}, "threads must be 0 or more"), ({"batch": 0}, "batch must be 1 or more")],
+)
+def test_options_out_of_range(model, shaken_copper, options, message):
+    with pytest.raises(InputError, match=message):
+        mdlens.classify(shaken_copper, model, **options)
+
+
+def test_positions_that_are_no_numbers(model, shaken_copper):
+    shaken_copper.positions[7, 1] = np.nan
+    with pytest.raises(InputError, match="7"):
+        mdlens.classify(shaken_copper, model)
+
+
+def test_a_periodic_cell_without_volume(model, shaken_copper):
+    shaken_copper.cell[2] = 0
+    with pytest.raises(InputError, match=r"volume|zero|length"):
+        mdlens.classify(shaken_copper, model)
+
+
+def test_a_model_that_is_not_there(shaken_copper):
+    with pytest.raises(ModelError, match=r"nowhere\.onnx"):
+        mdlens.classify(shaken_copper, "nowhere.onnx")
+
+
+def test_the_threshold_decides_and_equality_is_enough():
+    probabilities = np.array([[0.2, 0.8], [0.45, 0.55], [0.3, 0.7]], np.float32)
+    assert assign(probabilities, (4, 6), 0.7).tolist() == [6, 0, 6]
+    assert assign(probabilities, (4, 6), 0.0).tolist() == [6, 6, 6]
