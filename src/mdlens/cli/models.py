@@ -58,8 +58,12 @@ def _print(model: "InstalledModel") -> None:
     table.add_column(overflow="fold")
     for label, value in _rows(model):
         table.add_row(Text(printable(label)), Text(printable(value)))
-    Console(highlight=False).print(table)
-    typer.echo()
+    console = Console(highlight=False)
+    metadata = model.metadata
+    title = printable(f"{model.name}: {metadata.name} {metadata.version}")
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(table)
+    console.print()
 
 
 def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
@@ -68,7 +72,6 @@ def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
         f"{name} ({number})" for name, number in zip(metadata.classes, metadata.ids, strict=True)
     )
     rows = [
-        (model.name, f"{metadata.name} {metadata.version}"),
         ("  classes", classes),
         (
             "  unknown",

@@ -56,7 +56,7 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     share = successes / trials
     center = (share + z * z / (2.0 * trials)) / (1.0 + z * z / trials)
     half = z / (1.0 + z * z / trials) * math.sqrt(share * (1.0 - share) / trials + (z / (2.0 * trials)) ** 2)
-    return Interval(share, max(center - half, 0.0), min(center + half, 1.0))
+    return Interval(share, min(max(center - half, 0.0), share), max(min(center + half, 1.0), share))
 
 
 def bootstrap_accuracy(

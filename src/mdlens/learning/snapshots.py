@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,20 @@ IGNORED = -1
 """Label of an atom that is there for its neighbours but is not learnt from."""
 
 _ARRAYS = ("positions", "labels", "numbers", "offsets", "cells", "pbc", "temperatures", "table")
+_DAMAGE = (
+    EOFError,
+    InputError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged file ends in."""
+
 _REMEDY = "write it again with SnapshotDataset.save"
 
 
@@ -129,20 +144,12 @@ class SnapshotDataset:
             FormatError: If the file is damaged or is something else.
         """
         try:
-            with np.load(file, allow_pickle=False) as archive:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in _ARRAYS}
             return _unpack(arrays)
         except OSError as error:
             raise FormatError(f"{file}: cannot be read: {error.strerror or error}; {_REMEDY}") from error
-        except (
-            InputError,
-            KeyError,
-            TypeError,
-            ValueError,
-            EOFError,
-            zipfile.BadZipFile,
-            RecursionError,
-        ) as error:
+        except _DAMAGE as error:
             raise FormatError(f"{file}: is no data set of labelled snapshots: {error}; {_REMEDY}") from error
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
