@@ -99,6 +99,7 @@ def test_headlines():
     assert headline([frame(0, 9, 1, 0, 0), frame(1, 8, 2, 0, 0)]).startswith(
         "Mostly fcc at the start and at the end"
     )
+    assert "fcc leads" in headline([frame(0, 4, 3, 0, 3), frame(1, 9, 1, 0, 0)])
     assert headline([frame(0, 0, 0, 0, 0)]) == "No atoms to classify"
     assert headline([]) == "No atoms to classify"
 

@@ -47,7 +47,8 @@ def classify(
             metavar="OUT",
             show_default=False,
             help="Write the frames back with structure, structure_name and confidence per atom: a LAMMPS "
-            f"dump (.dump, .lammpstrj) or extended XYZ (.xyz), also .gz or .zst. {_SEVERAL}",
+            f"dump (.dump, .lammpstrj) or extended XYZ (.xyz), also .gz or .zst. In a dump the names are "
+            f"in the column StructureType, where OVITO finds them. {_SEVERAL}",
         ),
     ] = None,
     model: Annotated[

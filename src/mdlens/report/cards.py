@@ -22,8 +22,8 @@ def meaning_card(report: Report) -> str:
     classes = ", ".join(escaped(pretty(name)) for name in model.classes)
     return f"""<section class="card" id="meaning"><h2>What “unknown” and “confidence” mean</h2>
 <p>The model knows {classes}. It gives every atom a probability for each; the highest one is
-the atom's <b>confidence</b>. It is calibrated: of atoms with confidence 0.9, about nine in ten were right, on
-data like the model's own test data.</p>
+the atom's <b>confidence</b>. It was calibrated on labelled data, so that of atoms with confidence 0.9 about
+nine in ten should be right, on material like that of the model's training and tests.</p>
 <p>Below <b>{model.threshold:.2f}</b> no structure is claimed and the atom is <b>unknown</b>.{calibrated}
 Unknown is not a structure of its own: atoms at surfaces, grain boundaries, dislocations and between two
 phases end there, and atoms of a structure that the model was never shown.</p>

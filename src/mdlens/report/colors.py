@@ -31,6 +31,12 @@ def class_colors(names: Sequence[str]) -> dict[str, str]:
     return {name: _STRUCTURES.get(name) or own[name] for name in names}
 
 
+def darker(color: str, factor: float = 0.7) -> str:
+    """Return a colour ``#rrggbb`` with its components multiplied by a factor: the rim of an atom."""
+    parts = (round(int(color[k : k + 2], 16) * factor) for k in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
 def class_dashes(names: Sequence[str]) -> dict[str, str]:
     """Give every class its line style, so that colour is never the only difference; unknown is dotted."""
     plain = [name for name in names if name != UNKNOWN]

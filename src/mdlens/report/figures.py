@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mdlens.report.colors import UNKNOWN, class_colors, class_dashes
+from mdlens.report.colors import UNKNOWN, class_colors, class_dashes, darker
 from mdlens.report.data import FrameSummary, Report, Scene
 from mdlens.report.text import escaped, percent, pretty
 
@@ -46,8 +46,8 @@ def _bars(frame: FrameSummary, present: Sequence[str], names: Sequence[str]) -> 
         width=0.62,
     )
     figure = go.Figure(bars, _layout(height=90 + 44 * max(len(rows), 1)))
-    figure.update_layout(margin={"l": 10, "r": 120, "t": 10, "b": 40})
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", title="share of atoms")
+    figure.update_layout(margin={"l": 10, "r": 120, "t": 10, "b": 30})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
     return figure.update_yaxes(showgrid=False, automargin=True)
 
 
@@ -74,7 +74,7 @@ def _curves(frames: Sequence[FrameSummary], present: Sequence[str], names: Seque
         showlegend=False,
     )
     figure.update_xaxes(
-        title="timestep" if by_step else "frame", tickformat="~s" if by_step else "d", nticks=6
+        title_text="timestep" if by_step else "frame", tickformat="~s" if by_step else "d", nticks=6
     )
     return figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.03])
 
@@ -142,7 +142,7 @@ def confidence_figure(report: Report) -> go.Figure:
         margin={"l": 10, "r": 14, "t": 26, "b": 44},
         showlegend=False,
     )
-    figure.update_xaxes(title="confidence (highest class probability)", range=[0, 1.0])
+    figure.update_xaxes(title_text="confidence (highest class probability)", range=[0, 1.0])
     return figure.update_yaxes(
         type="log",
         tickvals=[10.0**k for k in range(-8, 1)],
@@ -173,7 +173,11 @@ def scene_figure(scene: Scene, names: Sequence[str]) -> go.Figure:
             z=scene.positions[mine, 2],
             mode="markers",
             name=f"{_label(name)} ({np.count_nonzero(mine):,})",
-            marker={"size": size, "color": colors[name], "line": {"width": 0}},
+            marker={
+                "size": size,
+                "color": colors[name],
+                "line": {"width": 0.6, "color": darker(colors[name])},
+            },
             customdata=np.stack([scene.index[mine], scene.confidence[mine]], axis=1),
             hovertemplate=f"{_label(name)}<br>atom %{{customdata[0]}}"
             "<br>confidence %{customdata[1]:.3f}<extra></extra>",
@@ -184,7 +188,7 @@ def scene_figure(scene: Scene, names: Sequence[str]) -> go.Figure:
     figure.update_layout(
         scene={
             "aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "dragmode": "turntable",
-            "camera": {"eye": {"x": 1.02, "y": -1.16, "z": 0.6}, "projection": {"type": "orthographic"}},
+            "camera": {"eye": {"x": 1.1, "y": -1.25, "z": 0.65}, "projection": {"type": "orthographic"}},
         },
         uirevision="keep",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},

@@ -6,6 +6,7 @@ from mdlens.report.colors import UNKNOWN
 from mdlens.report.data import FrameSummary, Report
 from mdlens.report.text import percent, pretty
 
+_MOST = 0.5
 _MANY_UNKNOWN = 0.1
 _LOW_CONFIDENCE = 0.8
 
@@ -20,14 +21,16 @@ def headline(frames: Sequence[FrameSummary]) -> str:
     if len(filled) == 1:
         return _single(first, a)
     shares = f"{percent(first.fractions[a])} in the first frame, {percent(last.fractions[b])} in the last"
-    if a == b:
+    if a != b:
+        return f"From {pretty(a)} to {pretty(b)}: {shares}"
+    if min(first.fractions[a], last.fractions[a]) >= _MOST:
         return f"Mostly {pretty(a)} at the start and at the end: {shares}"
-    return f"From {pretty(a)} to {pretty(b)}: {shares}"
+    return f"A mixture in which {pretty(a)} leads at the start and at the end: {shares}"
 
 
 def _single(frame: FrameSummary, name: str) -> str:
     share = frame.fractions[name]
-    if share >= 0.5:
+    if share >= _MOST:
         return f"Mostly {pretty(name)}: {percent(share)} of {count(frame.n_atoms, 'atom')}"
     top = sorted(frame.fractions.items(), key=lambda item: -item[1])[:3]
     return "A mixture: " + ", ".join(f"{percent(x)} {pretty(n)}" for n, x in top if x > 0)

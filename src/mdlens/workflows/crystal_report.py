@@ -83,7 +83,7 @@ class ReportBuilder:
             scenes=self._scenes(),
             exemplars=(*surest, *([self._least] if self._least else [])),
             model=model_card(self.model),
-            settings={**settings, "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
+            settings={**settings, "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"},
             versions={"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
             cautions=tuple(self._cautions()),
         )
