@@ -47,6 +47,14 @@ def test_classes_and_then_systems_are_balanced(dataset: SnapshotDataset) -> None
         assert np.mean(sample.snapshots[sample.labels == 1] == index) == pytest.approx(share, abs=0.08)
 
 
+def test_classes_get_their_shares(dataset: SnapshotDataset) -> None:
+    sampler = MapSampler(dataset, range(6), SETTINGS, shares=(3.0, 1.0, 100.0))
+    sample = sampler.draw(400, Disturbance(), np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(sample.labels), [300, 100])
+    with pytest.raises(InputError, match="a number for each of x, y, never; got 1"):
+        MapSampler(dataset, range(6), SETTINGS, shares=(1.0,))
+
+
 def test_only_the_given_snapshots_are_drawn_from(dataset: SnapshotDataset) -> None:
     sample = MapSampler(dataset, [1, 4], SETTINGS).draw(300, Disturbance(), np.random.default_rng(0))
     assert set(sample.snapshots) == {1, 4}

@@ -75,6 +75,7 @@ def test_a_full_file_is_read() -> None:
             DATA + "[augmentation]\nvacancies = ['a']",
             r"'augmentation\.vacancies\[0\]' must be a finite number",
         ),
+        (DATA + "[fit]\nclass_shares = [1, 0]", r"\[fit\] class_shares must lie between"),
         (DATA + "[augmentation]\nstrain = 3", r"\[augmentation\] strain must lie between"),
         (DATA + "[model]\nnetwork = 'huge'", r"\[model\] network must be one of compact, published"),
         (DATA + "[model]\nnetwork = 'published'\n[descriptor]\nsize = 16", r"descriptor\.size must be 32"),

@@ -18,6 +18,7 @@ class FitSettings:
         weight_decay: Decay of AdamW.
         label_smoothing: Share of the target spread over the other classes.
         validation_maps: Maps of the validation part, drawn once.
+        class_shares: Relative number of maps of each class, in training and validation; empty means equal.
         patience: Stop after this many epochs without a better validation loss; 0 never stops early.
         seed: Seed of the draws and of dropout.
 
@@ -33,6 +34,7 @@ class FitSettings:
     weight_decay: float = 1e-2
     label_smoothing: float = 0.0
     validation_maps: int = 16_384
+    class_shares: tuple[float, ...] = ()
     patience: int = 0
     seed: int = 0
 
@@ -43,6 +45,8 @@ class FitSettings:
         _check("learning_rate", self.learning_rate, 1e-8, 10.0)
         _check("weight_decay", self.weight_decay, 0.0, 10.0)
         _check("label_smoothing", self.label_smoothing, 0.0, 0.9)
+        for share in self.class_shares:
+            _check("class_shares", share, 1e-3, 1e3)
         _check("patience", self.patience, 0, 10**6)
         _check("seed", self.seed, 0, 2**32 - 1)
 

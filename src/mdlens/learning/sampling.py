@@ -12,7 +12,7 @@ from mdlens.descriptors import MapSource, NeighborsMapSettings
 from mdlens.errors import InputError
 from mdlens.learning.augment import Augmentation, Disturbance, disturb, nearest_neighbor_distance
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
-from mdlens.types import Float32Array, IntArray
+from mdlens.types import Float32Array, FloatArray, IntArray
 
 ATOMS_PER_DRAW = 64
 """Maps taken from one disturbed copy of a snapshot."""
@@ -40,16 +40,17 @@ class MapSample:
 
 
 class MapSampler:
-    """Draws maps such that classes, then systems, then vacancy levels are equally frequent.
+    """Draws maps such that within a class its systems, and all vacancy levels, are equally frequent.
 
     Args:
         dataset: The snapshots.
         indices: Which of them to draw from: one part of a split.
         descriptor: How the maps are made.
+        shares: Relative number of maps of each class; empty gives all classes the same.
         threads: Threads for the maps; 0 takes every processor.
 
     Raises:
-        InputError: If there is no labelled atom in those snapshots.
+        InputError: If there is no labelled atom in those snapshots, or the shares do not fit the classes.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class MapSampler:
         indices: Sequence[int],
         descriptor: NeighborsMapSettings,
         *,
+        shares: Sequence[float] = (),
         threads: int = 1,
     ) -> None:
         self._dataset = dataset
@@ -65,6 +67,7 @@ class MapSampler:
         self._threads = threads
         self._spacings: dict[int, float] = {}
         self._systems = _systems_of_classes(dataset, indices)
+        self._shares = _checked_shares(shares, dataset.classes)
         if not self._systems:
             raise InputError("there is no labelled atom to draw maps from")
 
@@ -77,7 +80,7 @@ class MapSampler:
         """Draw maps of randomly chosen atoms of disturbed snapshots.
 
         Args:
-            count: How many; each class that occurs gets an equal share.
+            count: How many; the classes that occur get their shares of them.
             disturbances: What is done to a snapshot before its maps are made.
             rng: Source of randomness; the same state gives the same maps.
 
@@ -88,11 +91,17 @@ class MapSampler:
         maps = np.empty((count, len(self._descriptor.channels), size, size), np.float32)
         labels = np.empty(count, np.int64)
         snapshots = np.empty(count, np.int64)
-        edges = np.linspace(0, count, len(self._systems) + 1).round().astype(np.int64)
-        for label, start, stop in zip(self._systems, edges[:-1], edges[1:], strict=True):
+        for label, start, stop in self._rows(count):
             labels[start:stop] = label
             self._fill(maps[start:stop], snapshots[start:stop], label, disturbances, rng)
         return MapSample(maps=maps, labels=labels, snapshots=snapshots)
+
+    def _rows(self, count: int) -> Iterator[tuple[int, int, int]]:
+        """Give each class that occurs its rows of a sample: class, first, one past the last."""
+        shares = self._shares[list(self._systems)]
+        edges = np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
+        rows = (count * edges).round().astype(np.int64).tolist()
+        return zip(self._systems, rows[:-1], rows[1:], strict=True)
 
     def _fill(
         self,
@@ -135,6 +144,14 @@ def to_atoms(snapshot: LabelledSnapshot) -> Atoms:
     numbers = np.zeros(len(snapshot), np.int64) if snapshot.numbers is None else snapshot.numbers
     positions = snapshot.positions.astype(np.float64)
     return Atoms(numbers=numbers, positions=positions, cell=snapshot.cell, pbc=snapshot.pbc)
+
+
+def _checked_shares(shares: Sequence[float], classes: tuple[str, ...]) -> FloatArray:
+    if shares and len(shares) != len(classes):
+        raise InputError(
+            f"class_shares must hold a number for each of {', '.join(classes)}; got {len(shares)}"
+        )
+    return np.array(shares or [1.0] * len(classes))
 
 
 def _systems_of_classes(dataset: SnapshotDataset, indices: Sequence[int]) -> dict[int, list[list[int]]]:

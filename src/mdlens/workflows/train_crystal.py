@@ -46,10 +46,9 @@ class _Run:
     folder: Path
     threads: int
 
-    def sampler(self, part: str) -> MapSampler:
-        return MapSampler(
-            self.dataset, getattr(self.split, part), self.config.descriptor, threads=self.threads
-        )
+    def sampler(self, part: str, shares: tuple[float, ...] = ()) -> MapSampler:
+        indices = getattr(self.split, part)
+        return MapSampler(self.dataset, indices, self.config.descriptor, shares=shares, threads=self.threads)
 
     def rng(self, stream: int) -> np.random.Generator:
         return np.random.default_rng((2**32, stream, self.config.fit.seed))
@@ -87,7 +86,7 @@ def train_crystal(
         ModelError: If torch and ONNX Runtime disagree on the result.
     """
     run = _prepare(config_file, folder, threads)
-    validation = run.sampler("validation").draw(
+    validation = run.sampler("validation", run.config.fit.class_shares).draw(
         run.config.fit.validation_maps, run.config.augmentation, run.rng(_VALIDATE)
     )
     network = _fit(run, validation, progress)
@@ -148,7 +147,7 @@ def _claim_folder(folder: Path, config_file: Path, config: TrainingConfig) -> No
 
 
 def _fit(run: _Run, validation: MapSample, progress: bool) -> nn.Module:
-    config, sampler = run.config, run.sampler("train")
+    config, sampler = run.config, run.sampler("train", run.config.fit.class_shares)
     descriptor = config.descriptor
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)
