@@ -72,6 +72,13 @@ def snapshot(label: int, name: str, seed: int) -> LabelledSnapshot:
     )
 
 
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["mdlens", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return int(stop.value.code or 0)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
@@ -132,8 +139,12 @@ def test_the_model_classifies_a_crystal_it_never_saw(trained: StructureModel) ->
 
 
 def test_an_interrupted_run_continues_to_the_same_model(
-    folder: Path, trained: StructureModel, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    trained: StructureModel,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Interrupted in the last epoch from the command line, continued from Python."""
     run = folder / "interrupted"
     draw = fit.MapStream.__iter__
 
@@ -145,8 +156,11 @@ def test_an_interrupted_run_continues_to_the_same_model(
 
     with monkeypatch.context() as patch:
         patch.setattr(fit.MapStream, "__iter__", interrupted)
-        with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
-            train_crystal(folder / "train.toml", run)
+        arguments = (str(folder / "train.toml"), "--out", str(run), "--threads", "1", "--quiet")
+        assert command(monkeypatch, "train", "crystal", *arguments) == 130
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "run the same command again to continue" in error
     assert not (run / "model.onnx").exists()
     train_crystal(folder / "train.toml", run)
     for name in ("model.onnx", "log.csv", "metrics.json"):
@@ -198,18 +212,11 @@ def test_wrong_data_is_refused_before_anything_is_written(
     assert not (folder / "wrong").exists()
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["mdlens", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return int(stop.value.code or 0)
-
-
 def test_the_command_line_trains(
     folder: Path, trained: StructureModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = (str(folder / "train.toml"), "--out", str(trained.file.parent), "--threads", "1", "--quiet")
-    assert run(monkeypatch, "train", "crystal", *arguments) == 0
+    assert command(monkeypatch, "train", "crystal", *arguments) == 0
     output = " ".join(capsys.readouterr().out.split())
     assert "model.onnx" in output
     assert "as simulated" in output
@@ -219,7 +226,10 @@ def test_the_command_line_reports_a_wrong_configuration_in_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "typo.toml").write_text(CONFIG.replace("epochs", "epoch"))
-    assert run(monkeypatch, "train", "crystal", str(folder / "typo.toml"), "--out", str(folder / "typo")) == 2
+    assert (
+        command(monkeypatch, "train", "crystal", str(folder / "typo.toml"), "--out", str(folder / "typo"))
+        == 2
+    )
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "unknown key 'fit.epoch'" in captured.err
@@ -229,11 +239,11 @@ def test_the_command_line_reports_a_wrong_configuration_in_one_line(
 def test_models_describes_a_file(
     trained: StructureModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "models", str(trained.file)) == 0
+    assert command(monkeypatch, "models", str(trained.file)) == 0
     output = " ".join(capsys.readouterr().out.split())
     for text in ("three 1", "fcc (1), bcc (3), disordered (9)", "as simulated", "fcc system"):
         assert text in output
-    assert run(monkeypatch, "models", "--json", str(trained.file)) == 0
+    assert command(monkeypatch, "models", "--json", str(trained.file)) == 0
     described = json.loads(capsys.readouterr().out)[0]
     assert described["classes"] == ["fcc", "bcc", "disordered"]
     assert described["file"] == str(trained.file)
@@ -242,7 +252,7 @@ def test_models_describes_a_file(
 def test_models_lists_what_is_installed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "models", "--json") == 0
+    assert command(monkeypatch, "models", "--json") == 0
     for described in json.loads(capsys.readouterr().out):
         assert load_model(described["model"]).metadata.name == described["name"]
 
@@ -250,5 +260,5 @@ def test_models_lists_what_is_installed(
 def test_models_refuses_a_file_of_another_kind(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "models", str(folder / "train.toml")) == 2
+    assert command(monkeypatch, "models", str(folder / "train.toml")) == 2
     assert "not an ONNX model" in capsys.readouterr().err

@@ -36,8 +36,13 @@ def crystal(
         if find_spec(package) is None:
             raise MissingExtraError(package, "train")
     from mdlens.cli.models import models
+    from mdlens.report.text import printable
     from mdlens.workflows.train_crystal import train_crystal
 
-    model = train_crystal(config, out, threads=threads, progress=not quiet)
+    try:
+        model = train_crystal(config, out, threads=threads, progress=not quiet)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"mdlens: {printable(stop.args[0] if stop.args else 'interrupted')}", err=True)
+        raise typer.Exit(130) from None
     models([model.file], as_json=False)
     typer.echo(f"wrote {out / 'model.onnx'} and {out / 'metrics.json'}")
