@@ -16,7 +16,7 @@ PATIENCE = 60.0
 @pytest.fixture
 def long_run(write_dump, melting_frames, tiny_model, tmp_path):
     """Start a run of many frames and return it when some of them are in the partial file."""
-    source = write_dump(melting_frames * 500)
+    source = write_dump(melting_frames * 250)
 
     def start(name):
         command = [sys.executable, "-c", "from mdlens.cli import main; main()", "classify", str(source)]
@@ -59,7 +59,7 @@ def test_whole_frames_stay(long_run, name, number, tmp_path):
     kept = tmp_path / name
     (tmp_path / f"{name}.partial").rename(kept)
     frames = list(mdlens.read(kept))
-    assert 0 < len(frames) < 2000
+    assert 0 < len(frames) < 1000
     assert all(len(atoms) == 256 and "confidence" in atoms.arrays for atoms in frames)
     if number == signal.SIGINT:
         assert f"{len(frames)} whole frames" in error

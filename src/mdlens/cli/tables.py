@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -14,23 +14,46 @@ from mdlens.report import FrameSummary, percent
 _MOST_ROWS = 24
 _WIDE = 400
 _HIGHLIGHT = 0.5
+_SHORT = {
+    "timestep": "step",
+    "cubic_diamond": "c-dia",
+    "hexagonal_diamond": "h-dia",
+    "disordered": "disord",
+    "unknown": "unkn",
+    "confidence": "conf",
+}
 
 
 def fraction_table(frames: Sequence[FrameSummary], title: str = "") -> Table:
     """Tabulate the fractions per frame; many frames are thinned evenly, and the caption says so.
 
+    Heads are shortened where the table would be wider than the terminal.
+
     Args:
         frames: At least one summary, all with the same classes.
         title: Printed above.
     """
+    table = _fraction_table(frames, title, short={})
+    console = stdout_console()
+    fits = console.measure(table, options=console.options.update(width=_WIDE)).maximum <= console.width
+    return table if fits else _fraction_table(frames, title, short=_SHORT)
+
+
+def _fraction_table(frames: Sequence[FrameSummary], title: str, short: Mapping[str, str]) -> Table:
     present = [name for name in frames[0].counts if any(frame.counts[name] for frame in frames)]
-    table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
-    for head in ("frame", "timestep", "atoms", *(name.replace("_", " ") for name in present), "confidence"):
-        table.add_column(Text(head), justify="right", no_wrap=False)
+    table = Table(
+        title=Text(title) if title else None,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0) if short else (0, 1),
+        title_justify="left",
+        caption_justify="left",
+    )
+    for head in ("frame", "timestep", "atoms", *present, "confidence"):
+        table.add_column(Text(short.get(head, head.replace("_", " "))), justify="right", no_wrap=True)
     for frame in thin(frames):
         table.add_row(*_row(frame, present))
-    table.caption = Text(_caption(frames, present), style="dim") if _caption(frames, present) else None
-    table.caption_justify = "left"
+    caption = _caption(frames, present, short)
+    table.caption = Text(caption, style="dim") if caption else None
     return table
 
 
@@ -42,26 +65,33 @@ def thin(frames: Sequence[FrameSummary], most: int = _MOST_ROWS) -> list[FrameSu
 
 
 def _row(frame: FrameSummary, present: Sequence[str]) -> list[Text]:
-    fractions = frame.fractions
-    shares = [
-        Text(percent(fractions[name]), "bold" if fractions[name] > _HIGHLIGHT else "") for name in present
-    ]
     step = "-" if frame.timestep is None else str(frame.timestep)
     mean = "-" if frame.mean_confidence is None else f"{frame.mean_confidence:.3f}"
+    shares = (_share(frame.fractions[name]) for name in present)
     return [Text(str(frame.frame)), Text(step), Text(f"{frame.n_atoms:,}"), *shares, Text(mean)]
 
 
-def _caption(frames: Sequence[FrameSummary], present: Sequence[str]) -> str:
+def _share(fraction: float) -> Text:
+    return Text(percent(fraction).replace(" ", ""), "bold" if fraction > _HIGHLIGHT else "")
+
+
+def _caption(frames: Sequence[FrameSummary], present: Sequence[str], short: Mapping[str, str]) -> str:
     absent = [name.replace("_", " ") for name in frames[0].counts if name not in present]
-    parts = [f"no atom is {', '.join(absent)}"] if absent else []
+    parts = [f"{short[name]} is {name.replace('_', ' ')}" for name in present if name in short]
+    parts += [f"no atom is {', '.join(absent)}"] if absent else []
     if len(frames) > _MOST_ROWS:
         parts.append(f"{_MOST_ROWS} of {len(frames):,} frames shown; --json has them all")
     return "; ".join(parts)
 
 
+def stdout_console() -> Console:
+    """Return a console as wide as the terminal; wide enough for any table where stdout is none."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
+
+
 def print_safely(*parts: RenderableType) -> None:
     """Print on stdout; when its reader has gone, as in ``| head -1``, the work goes on without printing."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = stdout_console()
     with console.capture() as capture:
         for part in parts:
             console.print(part, soft_wrap=isinstance(part, Text))
