@@ -24,7 +24,9 @@ void append_real(std::string& out, Real value, int decimals) {
 
 void append_utf8(std::string& out, char32_t point) {
   const auto byte = [&out](char32_t value) { out.push_back(static_cast<char>(value)); };
-  if (point <= 0x20 || point == 0x7f) return out.push_back('_');
+  const bool is_blank_or_control = point <= 0x20 || (point >= 0x7f && point <= 0xa0);
+  const bool is_no_character = (point >= 0xd800 && point < 0xe000) || point > 0x10ffff;
+  if (is_blank_or_control || is_no_character) return out.push_back('_');
   if (point < 0x80) return byte(point);
   if (point < 0x800) {
     byte(0xC0 | (point >> 6));

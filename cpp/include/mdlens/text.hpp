@@ -88,7 +88,8 @@ struct OutputColumn {
   int decimals = -1;  // reals: digits after the point; -1: the shortest text that reads back to the same value
 };
 
-// `rows` lines of the columns, separated by single spaces. A blank inside a word becomes '_', an empty word too: columns stay columns.
+// `rows` lines of the columns, separated by single spaces. Blanks and unprintable characters
+// in a word become '_', an empty word too: columns stay columns.
 std::string format_rows(const std::vector<OutputColumn>& columns, std::size_t rows);
 
 }  // namespace mdlens
