@@ -22,7 +22,9 @@ const char* find_newline(const char* begin, const char* end) {
   return static_cast<const char*>(std::memchr(begin, '\n', static_cast<std::size_t>(end - begin)));
 }
 
-const char* without_carriage_return(const char* begin, const char* end) { return end > begin && end[-1] == '\r' ? end - 1 : end; }
+const char* without_carriage_return(const char* begin, const char* end) {
+  return end > begin && end[-1] == '\r' ? end - 1 : end;
+}
 
 std::optional<std::int64_t> to_integer(const char* begin, const char* end) {
   if (end - begin > 1 && *begin == '+' && begin[1] != '-') ++begin;
@@ -37,7 +39,8 @@ std::optional<double> to_real(const char* begin, const char* end) {
   double value = 0;
   const auto [stop, error] = std::from_chars(begin, end, value);
   if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
-  if (error == std::errc::result_out_of_range) return std::strtod(std::string(begin, end).c_str(), nullptr);  // 0 or infinity
+  if (error == std::errc::result_out_of_range)  // 0 or infinity
+    return std::strtod(std::string(begin, end).c_str(), nullptr);
   return value;
 }
 
@@ -48,7 +51,8 @@ bool is_word(std::string_view word) {
 
 }  // namespace
 
-TableReader::TableReader(const std::vector<Rule>& rules, std::int64_t rows) : columns_(rules.size()), expected_(std::max<std::int64_t>(rows, 0)) {
+TableReader::TableReader(const std::vector<Rule>& rules, std::int64_t rows)
+    : columns_(rules.size()), expected_(std::max<std::int64_t>(rows, 0)) {
   for (std::size_t c = 0; c < rules.size(); ++c) {
     Column& column = columns_[c];
     column.rule = rules[c];
@@ -162,7 +166,8 @@ Fault TableReader::store_word(Column& column, std::string_view word) {
     }
   }
   if (!is_word(word)) return Fault::not_word;
-  const auto [entry, is_new] = column.index.try_emplace(std::string(word), static_cast<std::int64_t>(column.words.size()));
+  const auto next = static_cast<std::int64_t>(column.words.size());
+  const auto [entry, is_new] = column.index.try_emplace(std::string(word), next);
   if (is_new) column.words.emplace_back(word);
   cell = entry->second;
   return Fault::none;

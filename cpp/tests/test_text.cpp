@@ -11,24 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "check.hpp"
 #include "mdlens/text.hpp"
 
 using mdlens::Fault, mdlens::Kind, mdlens::OutputColumn, mdlens::Rule, mdlens::TableReader;
 
 namespace {
 
-int failures = 0;
-
-void check(bool holds, const char* what, int line) {
-  if (holds) return;
-  std::fprintf(stderr, "line %d: %s\n", line, what);
-  ++failures;
-}
-#define CHECK(condition) check((condition), #condition, __LINE__)
-
 double real(const mdlens::Cells& cells, std::size_t row) { return std::bit_cast<double>(cells[row]); }
 
-// Feeds `text` in pieces of `size` bytes, each copied to memory of its very size so that a sanitizer sees any step beyond it.
+// Feeds `text` in pieces of `size` bytes, each copied to memory of its size so that a sanitizer sees any step beyond.
 void feed(TableReader& table, const std::string& text, std::size_t size) {
   std::string rest;
   for (std::size_t begin = 0; begin < text.size() && !table.complete() && table.issue().fault == Fault::none; begin += size) {
@@ -67,11 +59,13 @@ void test_random_tables() {
       } while (!std::isfinite(reals[r]));
       integers[r] = static_cast<std::int64_t>(random());
       words[r] = std::string(1 + random() % 5, static_cast<char>('a' + random() % 3));
-      text << std::string(random() % 3, ' ') << reals[r] << '\t' << words[r] << "  " << integers[r] << (trial % 2 ? " \r\n" : "\n");
+      text << std::string(random() % 3, ' ') << reals[r] << '\t' << words[r] << "  " << integers[r];
+      text << (trial % 2 ? " \r\n" : "\n");
     }
     std::string table_text = text.str();
     if (trial % 3 == 0 && !table_text.empty()) table_text.pop_back();
-    TableReader table({Rule::coordinate, trial % 5 ? Rule::text : Rule::any, Rule::integer}, static_cast<std::int64_t>(rows));
+    const Rule word_rule = trial % 5 ? Rule::text : Rule::any;
+    TableReader table({Rule::coordinate, word_rule, Rule::integer}, static_cast<std::int64_t>(rows));
     feed(table, table_text, 1 + random() % 50);
     CHECK(table.complete());
     const mdlens::Cells x = table.release(0), w = table.release(1), n = table.release(2);
@@ -180,7 +174,7 @@ void test_shortest_text_reads_back() {
   feed(table, mdlens::format_rows({column}, values.size()), 4096);
   CHECK(table.complete());
   const mdlens::Cells cells = table.release(0);
-  for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::memcmp(&values[i], &cells[i], sizeof(double)) == 0);
+  CHECK(std::memcmp(values.data(), cells.get(), values.size() * sizeof(double)) == 0);
 }
 
 }  // namespace
@@ -194,6 +188,5 @@ int main() {
   test_skipping_lines();
   test_formatting();
   test_shortest_text_reads_back();
-  if (failures == 0) std::puts("text: all checks hold");
-  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return 0;
 }
