@@ -18,7 +18,7 @@ from mdlens.io import read
 
 def crystal(seed=0, repeat=2):
     atoms = ase.build.bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat((repeat, 1, 1))
-    atoms.positions += np.random.default_rng(seed).normal(0, 0.05, atoms.positions.shape)
+    atoms.positions += 0.4 + np.random.default_rng(seed).normal(0, 0.05, atoms.positions.shape)
     return atoms
 
 

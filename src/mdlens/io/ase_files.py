@@ -117,7 +117,7 @@ class XyzSource:
 
 
 def _atom_count(lines: LineSource, text: bytes) -> int:
-    if not re.fullmatch(rb"[0-9]{1,18}", text):
+    if not re.fullmatch(rb"[0-9]{1,19}", text):
         raise lines.error(
             f"expected the number of atoms of the next frame, got {shown(text)}; "
             "does the frame before hold more atoms than it declares?"
@@ -142,6 +142,10 @@ class AseSource:
     def frames(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
         """Yield the frames ``start, start + step, ...`` before `stop`, streamed where ASE can."""
         for number, atoms in zip(itertools.count(start, step), self._read(start, stop, step), strict=False):
+            if not len(atoms):
+                raise FormatError(
+                    f"{self.path}: no atoms found as {self._kind}; check that name and contents agree"
+                )
             yield check_frame(with_origin(atoms), f"{self.path}, frame {number}")
 
     def _read(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
