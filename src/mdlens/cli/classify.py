@@ -14,7 +14,10 @@ from mdlens.report import printable
 if TYPE_CHECKING:
     from mdlens.workflows.crystal_files import Job
 
-_SEVERAL = "With several FILEs: a folder, or a name with {stem} (name without suffix) or {name} in it."
+_SEVERAL = (
+    "With several FILEs, here and for the other outputs: a folder, or a name with {stem} (name without suffix) "
+    "or {name} in it."
+)
 
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -25,60 +28,69 @@ _EXAMPLES = """
 """
 
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        show_default=False,
+        help="LAMMPS dumps (also .gz, .zst), extended XYZ, or anything ASE reads.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        show_default=False,
+        help="Write the frames back with structure, structure_name and confidence per atom: a LAMMPS "
+        f"dump (.dump, .lammpstrj) or extended XYZ (.xyz), also .gz or .zst. In a dump the names are "
+        f"in the column StructureType, where OVITO finds them. {_SEVERAL}",
+    ),
+]
+Model = Annotated[
+    str, typer.Option("--model", "-m", metavar="NAME|PATH", help="An installed model or a model file.")
+]
+Records = Annotated[
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE", show_default=False, help="Write counts and fractions per frame as JSON."
+    ),
+]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--report", metavar="FILE.html", show_default=False, help="Write a self-contained HTML page."
+    ),
+]
+Frames = Annotated[
+    str | None,
+    typer.Option(
+        "--frames",
+        "-f",
+        metavar="SLICE",
+        show_default=False,
+        help="Which frames, counted from 0: '-1', '10:', '0:50:5'. All if not given.",
+    ),
+]
+Threads = Annotated[
+    int, typer.Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 takes every processor.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add ``classify`` to the command line."""
     app.command(epilog=_EXAMPLES, no_args_is_help=True)(classify)
 
 
 def classify(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            show_default=False,
-            help="LAMMPS dumps (also .gz, .zst), extended XYZ, or anything ASE reads.",
-        ),
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            show_default=False,
-            help="Write the frames back with structure, structure_name and confidence per atom: a LAMMPS "
-            f"dump (.dump, .lammpstrj) or extended XYZ (.xyz), also .gz or .zst. In a dump the names are "
-            f"in the column StructureType, where OVITO finds them. {_SEVERAL}",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", metavar="NAME|PATH", help="An installed model or a model file.")
-    ] = "default",
-    json: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="FILE", show_default=False, help="Write counts and fractions per frame as JSON."
-        ),
-    ] = None,
-    report: Annotated[
-        str | None,
-        typer.Option(
-            "--report", metavar="FILE.html", show_default=False, help="Write a self-contained HTML page."
-        ),
-    ] = None,
-    frames: Annotated[
-        str | None,
-        typer.Option(
-            "--frames",
-            "-f",
-            metavar="SLICE",
-            show_default=False,
-            help="Which frames, counted from 0: '-1', '10:', '0:50:5'. All if not given.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 takes every processor.")
-    ] = 0,
+    files: Files,
+    output: Output = None,
+    model: Model = "default",
+    json: Records = None,
+    report: Page = None,
+    frames: Frames = None,
+    threads: Threads = 0,
 ) -> None:
     """Tell which structure each atom is in: fcc, hcp, bcc, diamond, ... or unknown.
 
