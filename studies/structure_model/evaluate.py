@@ -22,15 +22,15 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from mdlens.learning.metrics import bootstrap_accuracy
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
-from mdlens.workflows.crystal import classify
 from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import CommonNeighborAnalysisModifier, PolyhedralTemplateMatchingModifier
 from rich.progress import track
 
 from mdlens.inference import StructureModel, load_model
+from mdlens.learning.metrics import bootstrap_accuracy
+from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.simulation.lattices import build_lattice
+from mdlens.workflows.crystal import classify
 
 HERE = Path(__file__).parent
 SEED = 2026

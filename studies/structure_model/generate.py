@@ -76,11 +76,15 @@ def ptm(atoms: Atoms, rmsd_cutoff: float) -> np.ndarray:
     return np.asarray(data.particles["Structure Type"])
 
 
+def crystalline_share(atoms: Atoms) -> float:
+    """Share of the atoms that PTM (RMSD below 0.1) takes for one of the crystal classes."""
+    return float(np.isin(ptm(atoms, PTM_RMSD), list(PTM_ID.values())).mean())
+
+
 def labels_of(system: System, inherent: Atoms) -> np.ndarray | None:
     """Class index per atom (-1: ignore), or None when the snapshot is not the phase it should be."""
     if system.structure == "disordered":
-        crystalline = np.isin(ptm(inherent, PTM_RMSD), list(PTM_ID.values())).mean()
-        if crystalline > KEPT_DISORDERED:
+        if crystalline_share(inherent) > KEPT_DISORDERED:
             return None
         return np.full(len(inherent), CLASSES.index("disordered"), np.int8)
     right = ptm(inherent, 0.0) == PTM_ID[system.structure]

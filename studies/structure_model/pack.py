@@ -11,13 +11,19 @@ import json
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
-from generate import CLASSES, recipe
+from ase import Atoms
+from generate import CLASSES, crystalline_share, recipe
+from systems import MELTING, TEST, TRAIN, System
+
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
-from systems import TEST, TRAIN, System
-
+from mdlens.neighbors import find_nearest
 from mdlens.simulation.bulk import start_structure
+from mdlens.simulation.lattices import build_lattice
 
+HOTTEST_CRYSTAL = 1.15  # of the melting temperature: above, order comes and goes before the crystal melts
+COLDEST_LIQUID = 1.0  # below, a metal's melt is full of crystal-like atoms, and no label is right for them
+GLASS = 0.3  # colder than this it is a glass
+CRYSTAL_IN_GLASS = 0.1  # a glass with more than this share of crystalline atoms (PTM, RMSD 0.1) is left out
 GRID = 1024.0  # positions are multiples of 1/GRID Angstrom
 
 
@@ -25,14 +31,62 @@ def part_name(system: System) -> str:
     return f"{system.name.replace(' ', '_')}.npz"
 
 
+def displacement(positions: np.ndarray, cell: np.ndarray, start: Atoms) -> float:
+    """Root mean square displacement from the lattice sites, per component, in nearest-neighbour distances."""
+    sites = start.get_scaled_positions() * cell
+    spacing = find_nearest(sites, np.diag(cell.astype(float)), np.ones(3, bool), 1).distance.min()
+    shift = positions - sites
+    shift -= np.round(shift / cell) * cell
+    shift -= np.median(shift, axis=0)
+    stayed = np.linalg.norm(shift, axis=1) < 0.5 * spacing
+    return float(np.sqrt((shift[stayed] ** 2).mean()) / spacing)
+
+
+def is_clear_cut(system: System, temperature: float, frame: Atoms) -> bool:
+    """Whether every atom of a training snapshot belongs to its class beyond doubt."""
+    relative = temperature / MELTING[system.potential]
+    if system.structure != "disordered":
+        return relative <= HOTTEST_CRYSTAL
+    return relative >= COLDEST_LIQUID or (relative < GLASS and crystalline_share(frame) < CRYSTAL_IN_GLASS)
+
+
+def ideal_snapshots() -> list[LabelledSnapshot]:
+    """The perfect lattices, and atoms placed at random: what no simulation gives."""
+    snapshots = []
+    for name in CLASSES[:-1]:
+        atoms = build_lattice(name, ["X"], 4.0, atoms_at_least=1000)
+        snapshots.append(_plain(f"ideal {name}", atoms.positions, atoms.cell.lengths(), CLASSES.index(name)))
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        placed = rng.random((1000, 3)) * 30.0
+        snapshots.append(_plain(f"random {k}", placed, np.full(3, 30.0), len(CLASSES) - 1))
+    return snapshots
+
+
+def _plain(name: str, positions: np.ndarray, lengths: np.ndarray, label: int) -> LabelledSnapshot:
+    return LabelledSnapshot(
+        positions=positions.astype(np.float32),
+        cell=np.diag(lengths),
+        pbc=np.ones(3, bool),
+        labels=np.full(len(positions), label, np.int8),
+        system=name.removesuffix(name[-2:]) if name.startswith("random") else name,
+        snapshot=name,
+        group=name,
+        numbers=np.zeros(len(positions), np.int16),
+    )
+
+
 def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
     with np.load(parts / part_name(system), allow_pickle=False) as saved:
         table = json.loads(str(saved["table"]))
         positions, cells, labels = saved["positions"], saved["cells"], saved["labels"]
-    symbols = start_structure(recipe(system)).get_chemical_symbols()
-    numbers = np.array([atomic_numbers[s] for s in symbols], dtype=np.int16)
+    start = start_structure(recipe(system))
+    numbers, melted = start.numbers.astype(np.int16), system.structure == "disordered"
     snapshots = []
     for k, target in enumerate(table["target_temperature"]):
+        frame = Atoms(numbers, positions=positions[k], cell=cells[k], pbc=True)
+        if system.split == "train" and not is_clear_cut(system, target, frame):
+            continue
         relative = f"{target / system.melting:.2f} Tm"
         snapshots.append(
             LabelledSnapshot(
@@ -45,6 +99,7 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
                 group=f"{system.name} {relative}",
                 temperature=table["temperature"][k],
                 numbers=numbers,
+                displacement=0.0 if melted else displacement(positions[k], cells[k], start),
             )
         )
     return snapshots
@@ -52,6 +107,7 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
 
 def pack(systems: tuple[System, ...], parts: Path, out: Path) -> None:
     snapshots = [s for system in systems for s in snapshots_of(system, parts)]
+    snapshots += ideal_snapshots() if systems[0].split == "train" else []
     provenance = {
         "generator": "studies/structure_model/generate.py",
         "potentials": {s.name: s.potential for s in systems},

@@ -1,5 +1,6 @@
 """Seeded disturbances of a snapshot before its maps are made: strain, missing atoms, displaced atoms."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -25,6 +26,8 @@ class Disturbance:
         vacancies: Share of the atoms removed.
         gaussian: Standard deviation per component of Gaussian displacements, in nearest-neighbour distances.
         sphere: Radius of displacements uniform in a sphere, in nearest-neighbour distances.
+        total: Whether the displacements a snapshot has already count towards `gaussian` and `sphere`.
+            Noise on top of heat near melting would leave nothing to tell a crystal by.
 
     Raises:
         InputError: If a value is out of range.
@@ -34,12 +37,24 @@ class Disturbance:
     vacancies: float = 0.0
     gaussian: float = 0.0
     sphere: float = 0.0
+    total: bool = False
 
     def __post_init__(self) -> None:
         _check_between("strain", self.strain, 0.3)
         _check_between("vacancies", self.vacancies, 0.95)
         _check_between("gaussian", self.gaussian, 1.0)
         _check_between("sphere", self.sphere, 1.0)
+
+    def beyond(self, displacement: float) -> "Disturbance":
+        """Take away what a snapshot with this displacement (per component, nearest-neighbour distances) has.
+
+        Variances add: ``gaussian^2 - displacement^2``; a sphere of radius R has the variance ``R^2 / 5``.
+        """
+        if not self.total:
+            return self
+        gaussian = math.sqrt(max(self.gaussian**2 - displacement**2, 0.0))
+        sphere = math.sqrt(max(self.sphere**2 - 5.0 * displacement**2, 0.0))
+        return replace(self, gaussian=gaussian, sphere=sphere, total=False)
 
     def draws(self, _: Generator) -> Iterator["Disturbance"]:
         """Repeat this disturbance for ever."""
@@ -54,7 +69,7 @@ class Augmentation:
         strain: Standard deviation of each component of a random symmetric strain.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
-            distances; drawn uniformly up to it.
+            distances; drawn uniformly up to it. What heat has displaced already counts towards it.
         gaussian_share: Share of the draws with Gaussian displacements.
         sphere: Largest radius of displacements uniform in a sphere; drawn uniformly up to it.
         sphere_share: Share of the draws with those.
@@ -84,7 +99,7 @@ class Augmentation:
             for level in rng.permutation(self.vacancies):
                 gaussian, sphere = self._displacement(rng)
                 yield Disturbance(
-                    strain=self.strain, vacancies=float(level), gaussian=gaussian, sphere=sphere
+                    strain=self.strain, vacancies=float(level), gaussian=gaussian, sphere=sphere, total=True
                 )
 
     def _displacement(self, rng: Generator) -> tuple[float, float]:
@@ -117,6 +132,7 @@ def disturb(
         rng: Source of randomness.
         spacing: Nearest-neighbour distance, see `nearest_neighbor_distance`.
     """
+    disturbance = disturbance.beyond(snapshot.displacement)
     keep = rng.random(len(snapshot)) >= disturbance.vacancies
     deformation = np.eye(3) + _random_strain(disturbance.strain, rng)
     moved = snapshot.positions + _displacements(len(snapshot), disturbance, rng) * spacing

@@ -19,7 +19,17 @@ FORMAT = 1
 IGNORED = -1
 """Label of an atom that is there for its neighbours but is not learnt from."""
 
-_ARRAYS = ("positions", "labels", "numbers", "offsets", "cells", "pbc", "temperatures", "table")
+_ARRAYS = (
+    "positions",
+    "labels",
+    "numbers",
+    "offsets",
+    "cells",
+    "pbc",
+    "temperatures",
+    "displacements",
+    "table",
+)
 _DAMAGE = (
     EOFError,
     InputError,
@@ -51,6 +61,8 @@ class LabelledSnapshot:
         group: Snapshots of one group are correlated and never split, e.g. one trajectory.
         temperature: Temperature in K, NaN if it has none.
         numbers: Atomic numbers (atoms,); None if the species do not matter.
+        displacement: Root mean square displacement of the atoms from their sites, per component and in
+            nearest-neighbour distances; 0 where there are no sites or it is not known.
 
     Raises:
         InputError: If shapes disagree, a number is not finite, or a label is out of range.
@@ -65,6 +77,7 @@ class LabelledSnapshot:
     group: str
     temperature: float = float("nan")
     numbers: NDArray[np.int16] | None = None
+    displacement: float = 0.0
 
     def __post_init__(self) -> None:
         atoms = len(self.positions)
@@ -76,6 +89,8 @@ class LabelledSnapshot:
             raise self._error("numbers", f"the shape {(atoms,)}", str(self.numbers.shape))
         if not (np.isfinite(self.positions).all() and np.isfinite(self.cell).all()):
             raise self._error("positions and cell", "finite numbers", "NaN or infinity")
+        if not 0.0 <= self.displacement < np.inf:
+            raise self._error("displacement", "a finite number, 0 or more", str(self.displacement))
         if atoms and self.labels.min() < IGNORED:
             raise self._error("labels", "-1 or class indices", str(self.labels.min()))
 
@@ -170,6 +185,7 @@ class SnapshotDataset:
             "cells": np.array([s.cell for s in snapshots], np.float64),
             "pbc": np.array([s.pbc for s in snapshots], np.bool_),
             "temperatures": np.array([s.temperature for s in snapshots], np.float64),
+            "displacements": np.array([s.displacement for s in snapshots], np.float64),
             "table": np.frombuffer(json.dumps(table, allow_nan=False).encode(), np.uint8),
         }
 
@@ -210,6 +226,7 @@ def _unpack_one(arrays: dict[str, NDArray[Any]], table: dict[str, Any], row: int
         labels=arrays["labels"][part].astype(np.int8, copy=False),
         numbers=arrays["numbers"][part].astype(np.int16, copy=False),
         temperature=float(arrays["temperatures"][row]),
+        displacement=float(arrays["displacements"][row]),
         system=str(table["systems"][row]),
         snapshot=str(table["snapshots"][row]),
         group=str(table["groups"][row]),
