@@ -1,4 +1,4 @@
-"""What every benchmark here shares: alternated timing, the machine, JSON lines, a noised crystal to time on."""
+"""What every benchmark shares: alternated timing, the machine, JSON lines, a noised crystal to measure on."""
 
 import gc
 import json

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
+#include "filter.hpp"
 #include "lattice.hpp"
 #include "tree.hpp"
 
@@ -24,12 +26,7 @@ struct Key {
 struct Segment {
   std::size_t begin, end;
   Vec offset;
-};
-
-struct Origin {
-  std::int32_t index;
-  Shift shift;  // image = position[index] + shift . cell
-  std::uint32_t segment;
+  Shift shift;  // the same translation in given cell vectors
 };
 
 // What one thread remembers between queries: the atoms around the last cell, so that its other atoms need no new search.
@@ -37,9 +34,12 @@ struct Workspace {
   std::uint64_t search = 0;
   std::size_t first = 0, last = 0;  // slots the candidates serve
   double radius = 0.0;              // every image closer than this to any of them is a candidate
-  std::vector<double> x, y, z, distance2;
-  std::vector<Origin> origin;
+  std::vector<double> x, y, z;
+  std::vector<std::uint32_t> slot, segment;
   std::vector<Segment> segments;
+  std::vector<double> distance2;  // of the candidates found close, and their numbers
+  std::vector<std::uint32_t> close;
+  std::size_t found = 0;
   std::vector<Key> keys, sorted;
   double reach = 0.0;  // a little above the last k-th distance
   std::size_t reach_k = 0;
@@ -48,7 +48,8 @@ struct Workspace {
     x.clear();
     y.clear();
     z.clear();
-    origin.clear();
+    slot.clear();
+    segment.clear();
     segments.clear();
     first = last = 0;
   }
@@ -60,6 +61,9 @@ Workspace& workspace() {
   if (mine.x.capacity() > keep) mine = Workspace{};
   return mine;
 }
+
+// Atoms of one branch share their candidates when it is shorter than kShared radii; an atom whose cell is longer than kAlone radii searches alone.
+constexpr double kShared = 1.5, kAlone = 4.0;
 
 constexpr int kBuckets = 128;
 
@@ -98,9 +102,31 @@ std::uint64_t next_identity() {
 }
 
 std::int32_t to_shift(std::int64_t value) {
-  constexpr std::int64_t limit = std::int64_t{1} << 30;
-  if (value > limit || value < -limit) throw std::invalid_argument("positions lie more than 2^30 cells away from the cell");
+  constexpr std::int64_t limit = std::int64_t{1} << 29;  // sums of three must fit 32 bits
+  if (value > limit || value < -limit) throw std::invalid_argument("positions lie more than 2^29 cells away from the cell");
   return static_cast<std::int32_t>(value);
+}
+
+// The translation, in reduced cell vectors, that brings a position into the reduced cell.
+Cells cells_to_wrap(const Lattice& lattice, const double* position) {
+  Cells cells{};
+  for (int d = 0; d < 3; ++d) {
+    if (!std::isfinite(position[d])) throw std::invalid_argument("positions must be finite");
+    if (!lattice.periodic[d]) continue;
+    const double f = std::floor(lattice.fractional(d, {position[0], position[1], position[2]}));
+    if (!(std::abs(f) < 1e9)) throw std::invalid_argument("positions lie more than 1e9 cells away from the cell");
+    cells[d] = -static_cast<std::int64_t>(f);
+  }
+  return cells;
+}
+
+std::vector<Vec> wrapped(const Lattice& lattice, const double* positions, std::size_t n) {
+  std::vector<Vec> points(n);
+  for (std::size_t a = 0; a < n; ++a) {
+    const Vec offset = lattice.offset(cells_to_wrap(lattice, positions + 3 * a));
+    for (int k = 0; k < 3; ++k) points[a][k] = positions[3 * a + k] + offset[k];
+  }
+  return points;
 }
 
 }  // namespace
@@ -108,13 +134,17 @@ std::int32_t to_shift(std::int64_t value) {
 struct NeighborSearch::Impl {
   Lattice lattice;
   std::uint64_t identity = next_identity();
-  std::vector<Shift> wraps;  // by atom: wrapped = position + wraps . cell
   Tree tree;
+  std::vector<Shift> wraps;             // by slot: wrapped = position + wraps . cell
   Vec low_fraction{}, high_fraction{};  // of the wrapped atoms
   double magnitude = 0.0;               // largest coordinate: sets the rounding error of a distance
   double diagonal = 0.0;
 
-  Impl(const double* positions, std::size_t n, const Box& box) : lattice(box), wraps(n), tree(wrap(positions, n)) {
+  Impl(const double* positions, std::size_t n, const Box& box) : lattice(box), tree(wrapped(lattice, positions, n)), wraps(n) {
+    for (std::size_t a = 0; a < n; ++a) {
+      const Cells shift = lattice.given_shift(cells_to_wrap(lattice, positions + 3 * a));
+      wraps[static_cast<std::size_t>(tree.slot[a])] = {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])};
+    }
     if (n == 0) return;
     diagonal = tree.bounds[1].diagonal();
     for (int k = 0; k < 3; ++k) magnitude = std::max({magnitude, std::abs(tree.bounds[1].low[k]), std::abs(tree.bounds[1].high[k])});
@@ -127,27 +157,6 @@ struct NeighborSearch::Impl {
         high_fraction[d] = std::max(high_fraction[d], f);
       }
     }
-  }
-
-  // Wraps positions into the reduced cell, and records by which translation.
-  std::vector<Vec> wrap(const double* positions, std::size_t n) {
-    std::vector<Vec> points(n);
-    for (std::size_t a = 0; a < n; ++a) {
-      const Vec given{positions[3 * a], positions[3 * a + 1], positions[3 * a + 2]};
-      Cells cells{};
-      for (int d = 0; d < 3; ++d) {
-        if (!std::isfinite(given[d])) throw std::invalid_argument("positions must be finite");
-        if (!lattice.periodic[d]) continue;
-        const double f = std::floor(lattice.fractional(d, given));
-        if (!(std::abs(f) < 1e9)) throw std::invalid_argument("positions lie more than 1e9 cells away from the cell");
-        cells[d] = -static_cast<std::int64_t>(f);
-      }
-      const Vec offset = lattice.offset(cells);
-      for (int k = 0; k < 3; ++k) points[a][k] = given[k] + offset[k];
-      const Cells shift = lattice.given_shift(cells);
-      for (int e = 0; e < 3; ++e) wraps[a][e] = to_shift(shift[e]);
-    }
-    return points;
   }
 
   // The images of the cell that can hold atoms closer than `radius` to `around`, as a range per direction.
@@ -175,30 +184,30 @@ struct NeighborSearch::Impl {
       shifted.high[k] -= offset[k];
       size = std::max(size, std::abs(offset[k]));
     }
-    const Cells shift = lattice.given_shift(n);
-    const auto segment = static_cast<std::uint32_t>(work.segments.size());
     const std::size_t start = work.x.size();
     tree.visit(shifted, radius * (1.0 + 1e-12) + 1e-14 * size, [&](std::size_t begin, std::size_t end) {
       const auto b = static_cast<std::ptrdiff_t>(begin), e = static_cast<std::ptrdiff_t>(end);
       work.x.insert(work.x.end(), tree.x.begin() + b, tree.x.begin() + e);
       work.y.insert(work.y.end(), tree.y.begin() + b, tree.y.begin() + e);
       work.z.insert(work.z.end(), tree.z.begin() + b, tree.z.begin() + e);
-      for (std::size_t s = begin; s < end; ++s) {
-        const std::int32_t atom = tree.atom[s];
-        const Shift& wrapped = wraps[static_cast<std::size_t>(atom)];
-        work.origin.push_back({atom, {to_shift(shift[0] + wrapped[0]), to_shift(shift[1] + wrapped[1]), to_shift(shift[2] + wrapped[2])}, segment});
-      }
+      const std::size_t before = work.slot.size();
+      work.slot.resize(before + end - begin);
+      std::iota(work.slot.begin() + static_cast<std::ptrdiff_t>(before), work.slot.end(), static_cast<std::uint32_t>(begin));
     });
-    if (work.x.size() > start) work.segments.push_back({start, work.x.size(), offset});
+    if (work.x.size() == start) return;
+    const Cells shift = lattice.given_shift(n);
+    work.segment.resize(work.x.size(), static_cast<std::uint32_t>(work.segments.size()));
+    work.segments.push_back({start, work.x.size(), offset, {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])}});
   }
 
-  // Collects every image closer than `radius` to any atom of the cell around `slot` (to that atom alone where cells are larger than that).
+  // Collects every image closer than `radius` to any atom of the cells around `slot` (to that atom alone where cells are much larger than that).
   void gather(Workspace& work, std::size_t slot, double radius) const {
     work.clear();
-    const std::size_t leaf = tree.leaf_of(slot);
-    Bounds around = tree.bounds[leaf];
-    std::size_t first = tree.begin_of(leaf), last = tree.end_of(leaf);
-    if (around.longest() > radius) {
+    std::size_t node = tree.leaf_of(slot);
+    while (node > 1 && tree.bounds[node / 2].longest() < kShared * radius) node /= 2;
+    Bounds around = tree.bounds[node];
+    std::size_t first = tree.begin_of(node), last = tree.end_of(node);
+    if (around.longest() > kAlone * radius) {
       first = slot;
       last = slot + 1;
       around = {tree.point(slot), tree.point(slot)};
@@ -218,56 +227,50 @@ struct NeighborSearch::Impl {
     return work.search == identity && work.first <= slot && slot < work.last && radius <= work.radius && work.radius <= 1.5 * radius;
   }
 
-  // Fills work.keys with the candidates closer than `radius`, the atom itself among them.
+  // Finds the candidates closer than `radius`, the atom itself among them.
   void filter(Workspace& work, std::size_t slot, double radius) const {
-    const double limit = radius * radius;
+    static const Filter best = available_filters().front().filter;
     const Vec center = tree.point(slot);
-    work.distance2.resize(work.x.size());
-    work.keys.resize(work.x.size());
-    double* const d2 = work.distance2.data();
-    const double* const x = work.x.data();
-    const double* const y = work.y.data();
-    const double* const z = work.z.data();
+    work.distance2.resize(work.x.size() + 8);
+    work.close.resize(work.x.size() + 8);
+    work.found = 0;
     for (const Segment& segment : work.segments)
-      for (std::size_t c = segment.begin; c < segment.end; ++c) {
-        const double dx = (x[c] - center[0]) + segment.offset[0];
-        const double dy = (y[c] - center[1]) + segment.offset[1];
-        const double dz = (z[c] - center[2]) + segment.offset[2];
-        d2[c] = dx * dx + dy * dy + dz * dz;
-      }
-    Key* key = work.keys.data();
-    for (std::size_t c = 0; c < work.x.size(); ++c) {
-      *key = {d2[c], static_cast<std::uint32_t>(c)};
-      key += d2[c] < limit;
-    }
-    work.keys.resize(static_cast<std::size_t>(key - work.keys.data()));
+      work.found += best({work.x.data(), work.y.data(), work.z.data()}, segment.begin, segment.end, center, segment.offset, radius * radius,
+                         work.distance2.data() + work.found, work.close.data() + work.found);
   }
 
-  // Sorts work.keys and writes the first `most` of them but the atom itself.
-  void emit(Workspace& work, std::size_t atom, std::size_t slot, double radius, std::size_t most, std::vector<Neighbor>& out) const {
-    const auto less = [&work](const Key& a, const Key& b) {
+  Shift shift_of(const Workspace& work, std::uint32_t candidate, const Shift& own) const {
+    const Shift& wrapped = wraps[work.slot[candidate]];
+    const Shift& image = work.segments[work.segment[candidate]].shift;
+    return {image[0] + wrapped[0] - own[0], image[1] + wrapped[1] - own[1], image[2] + wrapped[2] - own[2]};
+  }
+
+  // Sorts the candidates that the filter found and writes the first `most` of them but the atom itself.
+  void emit(Workspace& work, std::size_t slot, double radius, std::size_t most, std::vector<Neighbor>& out) const {
+    const auto less = [this, &work](const Key& a, const Key& b) {
       if (a.distance2 != b.distance2) return a.distance2 < b.distance2;
-      const Origin &p = work.origin[a.candidate], &q = work.origin[b.candidate];
-      return p.index != q.index ? p.index < q.index : p.shift < q.shift;
+      const std::int32_t p = tree.atom[work.slot[a.candidate]], q = tree.atom[work.slot[b.candidate]];
+      return p != q ? p < q : shift_of(work, a.candidate, {}) < shift_of(work, b.candidate, {});
     };
-    if (work.keys.size() / 2 > most) {
+    work.keys.resize(work.found);
+    for (std::size_t c = 0; c < work.found; ++c) work.keys[c] = {work.distance2[c], work.close[c]};
+    if (work.found / 2 > most) {
       std::nth_element(work.keys.begin(), work.keys.begin() + static_cast<std::ptrdiff_t>(most), work.keys.end(), less);
       work.keys.resize(most + 1);
     }
     sort_keys(work.keys, work.sorted, radius * radius, less);
     const Vec center = tree.point(slot);
-    const Shift& own = wraps[atom];
+    const Shift own = wraps[slot];
     out.clear();
     for (const Key& key : work.keys) {
-      const Origin& origin = work.origin[key.candidate];
-      const Shift shift{origin.shift[0] - own[0], origin.shift[1] - own[1], origin.shift[2] - own[2]};
-      if (static_cast<std::size_t>(origin.index) == atom && shift == Shift{}) continue;
-      if (out.size() == most) break;
-      const Vec& offset = work.segments[origin.segment].offset;
       const std::size_t c = key.candidate;
+      const Shift shift = shift_of(work, key.candidate, own);
+      if (work.slot[c] == slot && shift == Shift{}) continue;
+      if (out.size() == most) break;
+      const Vec& offset = work.segments[work.segment[c]].offset;
       out.push_back({key.distance2,
                      {(work.x[c] - center[0]) + offset[0], (work.y[c] - center[1]) + offset[1], (work.z[c] - center[2]) + offset[2]},
-                     origin.index,
+                     tree.atom[work.slot[c]],
                      shift});
     }
   }
@@ -315,7 +318,7 @@ std::size_t NeighborSearch::count_within(std::size_t atom, double cutoff) const 
   const auto slot = static_cast<std::size_t>(impl_->tree.slot[atom]);
   if (!impl_->serves(work, slot, cutoff)) impl_->gather(work, slot, cutoff);
   impl_->filter(work, slot, cutoff);
-  return work.keys.size() - 1;
+  return work.found - 1;
 }
 
 void NeighborSearch::within(std::size_t atom, double cutoff, std::vector<Neighbor>& out) const {
@@ -323,7 +326,7 @@ void NeighborSearch::within(std::size_t atom, double cutoff, std::vector<Neighbo
   const auto slot = static_cast<std::size_t>(impl_->tree.slot[atom]);
   if (!impl_->serves(work, slot, cutoff)) impl_->gather(work, slot, cutoff);
   impl_->filter(work, slot, cutoff);
-  impl_->emit(work, atom, slot, cutoff, work.keys.size(), out);
+  impl_->emit(work, slot, cutoff, work.found, out);
 }
 
 void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighbor>& out) const {
@@ -336,12 +339,12 @@ void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighb
     if (!impl_->serves(work, slot, radius)) impl_->gather(work, slot, 1.1 * radius);
     impl_->filter(work, slot, radius);
     const bool complete = !impl_->lattice.any_periodic() && radius > impl_->diagonal * (1.0 + 1e-9);
-    const std::size_t found = work.keys.size() - 1;
+    const std::size_t found = work.found - 1;
     if (found >= k || complete) break;
     const double growth = found > 0 ? std::cbrt(1.2 * static_cast<double>(k) / static_cast<double>(found)) : 2.0;
     radius *= std::clamp(growth, 1.1, 2.0);
   }
-  impl_->emit(work, atom, slot, radius, k, out);
+  impl_->emit(work, slot, radius, k, out);
   if (out.size() == k && out.back().distance2 > 0.0) {
     work.reach = 1.05 * std::sqrt(out.back().distance2);
     work.reach_k = k;

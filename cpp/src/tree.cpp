@@ -9,7 +9,7 @@ namespace mdlens {
 
 namespace {
 
-constexpr std::size_t kCellAtoms = 8;  // largest population of a cell
+constexpr std::size_t kCellAtoms = 14;  // largest population of a cell
 
 struct Item {
   Vec point;

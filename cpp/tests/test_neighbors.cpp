@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "../src/filter.hpp"
 #include "check.hpp"
 #include "mdlens/neighbors.hpp"
 
@@ -143,6 +144,37 @@ void test_against_brute_force() {
     }
 }
 
+// Every instruction set must give the bits of the plain loop.
+void test_filters() {
+  std::mt19937_64 random(3);
+  std::uniform_real_distribution<double> coordinate(-3.0, 3.0);
+  for (std::size_t n = 0; n < 150; ++n) {
+    std::vector<double> x(n), y(n), z(n);
+    for (auto* axis : {&x, &y, &z})
+      for (double& value : *axis) value = coordinate(random);
+    const mdlens::Vec center{coordinate(random), 0.1, -0.2}, offset{0.3, coordinate(random), 0.0};
+    const std::size_t begin = n / 5;
+    std::vector<double> expected;
+    std::vector<std::uint32_t> numbers;
+    for (std::size_t c = begin; c < n; ++c) {
+      const double dx = (x[c] - center[0]) + offset[0], dy = (y[c] - center[1]) + offset[1], dz = (z[c] - center[2]) + offset[2];
+      const double d2 = dx * dx + dy * dy + dz * dz;
+      if (!(d2 < 9.0)) continue;
+      expected.push_back(d2);
+      numbers.push_back(static_cast<std::uint32_t>(c));
+    }
+    for (const auto& [name, filter] : mdlens::available_filters()) {
+      std::vector<double> distance2(n - begin + 8);
+      std::vector<std::uint32_t> close(n - begin + 8);
+      const std::size_t found = filter({x.data(), y.data(), z.data()}, begin, n, center, offset, 9.0, distance2.data(), close.data());
+      distance2.resize(found);
+      close.resize(found);
+      CHECK(distance2 == expected);
+      CHECK(close == numbers);
+    }
+  }
+}
+
 void test_coincident_atoms() {
   const std::vector<double> positions = {1, 2, 3, 1, 2, 3, 1, 2, 3, 2, 2, 3};
   const NeighborSearch search(positions.data(), 4, kBoxes.back(), 1.0);
@@ -194,6 +226,7 @@ void test_wrong_input() {
 
 int main() {
   test_against_brute_force();
+  test_filters();
   test_coincident_atoms();
   test_far_atom_costs_nothing();
   test_pairs_are_symmetric_at_the_cutoff();
