@@ -89,7 +89,14 @@ constexpr auto kSorter = make_sorter<Size>();
 template <int Size>
 constexpr auto kMerger = make_merger<Size>();
 
-// Calls body(constant 0), body(constant 1) ...: indices known to the compiler keep arrays of vectors in registers.
+// Calls body(0), body(1) ... with constants: indices known to the compiler keep arrays of vectors in registers. Sanitizers add checks to every step,
+// and that many take minutes to compile; there it is a loop.
+#ifdef __SANITIZE_ADDRESS__
+template <int Count, class Body>
+void unroll(Body&& body) {
+  for (int i = 0; i < Count; ++i) body(i);
+}
+#else
 template <class Body, int... I>
 MDLENS_INLINE void unroll(Body&& body, std::integer_sequence<int, I...>) {
   (body(std::integral_constant<int, I>{}), ...);
@@ -98,6 +105,7 @@ template <int Count, class Body>
 MDLENS_INLINE void unroll(Body&& body) {
   unroll(body, std::make_integer_sequence<int, Count>{});
 }
+#endif
 
 MDLENS_INLINE Reals splat(float value) { return Reals{} + value; }
 MDLENS_INLINE Reals load(const float* from) {
@@ -120,14 +128,15 @@ MDLENS_INLINE bool any(Ints mask) {
   return found != 0;
 }
 
+MDLENS_INLINE void exchange(Keys& a, Keys& b) {
+  const Keys first = lesser(a, b);
+  b = larger(a, b);
+  a = first;
+}
+
 template <const auto& Network, int Count>
 MDLENS_INLINE void run_network(Keys* keys) {
-  unroll<Count>([&](auto step) __attribute__((always_inline)) {
-    constexpr Pair pair = Network.pairs[step];
-    const Keys a = keys[pair.a], b = keys[pair.b];
-    keys[pair.a] = lesser(a, b);
-    keys[pair.b] = larger(a, b);
-  });
+  unroll<Count>([&](auto step) __attribute__((always_inline)) { exchange(keys[Network.pairs[step].a], keys[Network.pairs[step].b]); });
 }
 
 template <int Width>
@@ -204,7 +213,7 @@ MDLENS_INLINE void exchange_halves(Reals& a, Reals& b, std::integer_sequence<int
 template <int Step = kLanes / 2>
 MDLENS_INLINE void transpose(Reals* square) {
   unroll<kLanes>([&](auto i) __attribute__((always_inline)) {
-    if constexpr (!(i & Step)) exchange_halves<Step>(square[i], square[i + Step], std::make_integer_sequence<int, kLanes>{});
+    if (!(i & Step)) exchange_halves<Step>(square[i], square[i + Step], std::make_integer_sequence<int, kLanes>{});
   });
   if constexpr (Step > 1) transpose<Step / 2>(square);
 }
