@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mdlens.workflows.crystal_files import Job
 
 _SEVERAL = (
-    "With several FILEs, here and for the other outputs: a folder, or a name with {stem} (name without suffix) "
-    "or {name} in it."
+    "With several FILEs, here and for the other outputs: a folder, or a name with {stem} (name without "
+    "suffix) or {name} in it."
 )
 
 _EXAMPLES = """

@@ -74,7 +74,9 @@ def _curves(frames: Sequence[FrameSummary], present: Sequence[str], names: Seque
         showlegend=False,
     )
     figure.update_xaxes(
-        title_text="timestep" if by_step else "frame", tickformat="~s" if by_step else "d", nticks=6
+        title={"text": "timestep" if by_step else "frame", "font": {"size": 13}},
+        tickformat="~s" if by_step else "d",
+        nticks=6,
     )
     return figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.03])
 
@@ -142,7 +144,9 @@ def confidence_figure(report: Report) -> go.Figure:
         margin={"l": 10, "r": 14, "t": 26, "b": 44},
         showlegend=False,
     )
-    figure.update_xaxes(title_text="confidence (highest class probability)", range=[0, 1.0])
+    figure.update_xaxes(
+        title={"text": "confidence (highest class probability)", "font": {"size": 13}}, range=[0, 1.0]
+    )
     return figure.update_yaxes(
         type="log",
         tickvals=[10.0**k for k in range(-8, 1)],
