@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <new>
 #include <numeric>
 #include <utility>
@@ -37,7 +38,11 @@ class Output {
  public:
   explicit Output(std::initializer_list<std::size_t> shape) : shape_(shape) {
     constexpr std::size_t huge = std::size_t{2} << 20;
-    const std::size_t bytes = std::accumulate(shape.begin(), shape.end(), sizeof(T), std::multiplies<>());
+    std::size_t bytes = sizeof(T);
+    for (const std::size_t extent : shape) {
+      if (extent > 0 && bytes > std::numeric_limits<std::size_t>::max() / 2 / extent) throw std::bad_alloc();
+      bytes *= extent;
+    }
     const bool large = bytes >= 2 * huge;
     data_ = static_cast<T*>(large ? std::aligned_alloc(huge, (bytes + huge - 1) / huge * huge) : std::malloc(bytes > 0 ? bytes : 1));
     if (data_ == nullptr) throw std::bad_alloc();
@@ -66,14 +71,14 @@ class Output {
 
 using mdlens::NeighborSearch;
 
-void new_search(NeighborSearch* self, Input<double, 2> positions, Input<double, 2> cell, Input<bool, 1> pbc, double width) {
+void new_search(NeighborSearch* self, Input<double, 2> positions, Input<double, 2> cell, Input<bool, 1> pbc) {
   if (positions.shape(1) != 3 || cell.shape(0) != 3 || cell.shape(1) != 3 || pbc.shape(0) != 3)
     throw nb::value_error("positions must be (N, 3), cell (3, 3) and pbc (3,)");
   mdlens::Box box{};
   std::copy(cell.data(), cell.data() + 9, box.cell.begin());
   std::copy(pbc.data(), pbc.data() + 3, box.periodic.begin());
   const nb::gil_scoped_release no_gil;
-  new (self) NeighborSearch(positions.data(), positions.shape(0), box, width);
+  new (self) NeighborSearch(positions.data(), positions.shape(0), box);
 }
 
 nb::tuple pairs(const NeighborSearch& search, double cutoff, int threads) {
@@ -114,7 +119,7 @@ nb::ndarray<nb::numpy, std::int64_t> spatial_order(const NeighborSearch& search)
 
 void bind_neighbors(nb::module_& m) {
   nb::class_<NeighborSearch>(m, "NeighborSearch")
-      .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"), nb::arg("width"))
+      .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"))
       .def("__len__", &NeighborSearch::size)
       .def_prop_ro("spatial_order", &spatial_order, nb::rv_policy::automatic)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))

@@ -298,16 +298,13 @@ struct NeighborSearch::Impl {
   }
 };
 
-NeighborSearch::NeighborSearch(const double* positions, std::size_t n, const Box& box, double width) {
-  if (!(width > 0.0)) throw std::invalid_argument("the width must be positive");
+NeighborSearch::NeighborSearch(const double* positions, std::size_t n, const Box& box) {
   if (n >= std::numeric_limits<std::int32_t>::max()) throw std::invalid_argument("more than 2^31 atoms in one system");
   impl_ = std::make_unique<Impl>(positions, n, box);
 }
 
 NeighborSearch::~NeighborSearch() = default;
 NeighborSearch::NeighborSearch(NeighborSearch&&) noexcept = default;
-
-double NeighborSearch::suggest_width(const double*, std::size_t, const Box&, std::size_t) { return 1.0; }
 
 std::size_t NeighborSearch::size() const { return impl_->tree.size(); }
 

@@ -98,7 +98,7 @@ bool in_order(const Neighbor& a, const Neighbor& b) {
 
 void check_within(const std::vector<double>& positions, const Box& box, double cutoff) {
   const std::size_t n = positions.size() / 3;
-  const NeighborSearch search(positions.data(), n, box, cutoff);
+  const NeighborSearch search(positions.data(), n, box);
   std::vector<Neighbor> found;
   for (std::size_t atom = 0; atom < n; ++atom) {
     search.within(atom, cutoff, found);
@@ -118,7 +118,7 @@ void check_within(const std::vector<double>& positions, const Box& box, double c
 // `nearest` must be the head of a `within` that is wide enough.
 void check_nearest(const std::vector<double>& positions, const Box& box, std::size_t k) {
   const std::size_t n = positions.size() / 3;
-  const NeighborSearch search(positions.data(), n, box, 1.0);
+  const NeighborSearch search(positions.data(), n, box);
   std::vector<Neighbor> found, expected;
   for (std::size_t atom = 0; atom < n; ++atom) {
     search.nearest(atom, k, found);
@@ -177,7 +177,7 @@ void test_filters() {
 
 void test_coincident_atoms() {
   const std::vector<double> positions = {1, 2, 3, 1, 2, 3, 1, 2, 3, 2, 2, 3};
-  const NeighborSearch search(positions.data(), 4, kBoxes.back(), 1.0);
+  const NeighborSearch search(positions.data(), 4, kBoxes.back());
   std::vector<Neighbor> found;
   search.within(1, 1.5, found);
   CHECK(found.size() == 3 && found[0].index == 0 && found[1].index == 2 && found[2].index == 3);
@@ -191,7 +191,7 @@ void test_far_atom_costs_nothing() {
   positions.insert(positions.end(), {1e6, -1e6, 1e6});
   for (const Box& box : {kBoxes.back(), Box{{4e6, 0, 0, 0, 4e6, 0, 0, 0, 4e6}, {true, true, true}}}) {
     check_nearest(positions, box, 14);
-    const NeighborSearch search(positions.data(), 2001, box, 3.0);
+    const NeighborSearch search(positions.data(), 2001, box);
     CHECK(search.count_within(2000, 100.0) == 0);
   }
 }
@@ -200,7 +200,7 @@ void test_pairs_are_symmetric_at_the_cutoff() {
   std::vector<double> positions;  // a lattice whose shells lie exactly at the cutoff
   for (int i = 0; i < 216; ++i)
     for (const int x : {i % 6, i / 6 % 6, i / 36}) positions.push_back(0.1 * x);
-  const NeighborSearch search(positions.data(), 216, {{0.6, 0, 0, 0, 0.6, 0, 0, 0, 0.6}, {true, true, true}}, 0.2);
+  const NeighborSearch search(positions.data(), 216, {{0.6, 0, 0, 0, 0.6, 0, 0, 0, 0.6}, {true, true, true}});
   std::vector<Neighbor> found, back;
   for (std::size_t atom = 0; atom < 216; ++atom) {
     search.within(atom, 0.2, found);
@@ -217,9 +217,9 @@ void test_pairs_are_symmetric_at_the_cutoff() {
 void test_wrong_input() {
   const double origin[3] = {0, 0, 0};
   const double nan[3] = {0, std::numeric_limits<double>::quiet_NaN(), 0};
-  CHECK_THROWS(NeighborSearch(origin, 1, (Box{{1, 0, 0, 2, 0, 0, 0, 0, 1}, {true, true, true}}), 1.0), std::invalid_argument);
-  CHECK_THROWS(NeighborSearch(origin, 1, (Box{{0, 0, 0, 0, 1, 0, 0, 0, 1}, {true, true, true}}), 1.0), std::invalid_argument);
-  CHECK_THROWS(NeighborSearch(nan, 1, kBoxes.front(), 1.0), std::invalid_argument);
+  CHECK_THROWS(NeighborSearch(origin, 1, (Box{{1, 0, 0, 2, 0, 0, 0, 0, 1}, {true, true, true}})), std::invalid_argument);
+  CHECK_THROWS(NeighborSearch(origin, 1, (Box{{0, 0, 0, 0, 1, 0, 0, 0, 1}, {true, true, true}})), std::invalid_argument);
+  CHECK_THROWS(NeighborSearch(nan, 1, kBoxes.front()), std::invalid_argument);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct System {
   std::vector<std::int32_t> kind;
 
   std::size_t size() const { return kind.size(); }
-  NeighborSearch search() const { return NeighborSearch(positions.data(), size(), box, 1.0); }
+  NeighborSearch search() const { return NeighborSearch(positions.data(), size(), box); }
 };
 
 const std::vector<Box> kBoxes = {

@@ -21,21 +21,19 @@ struct Neighbor {
   std::array<std::int32_t, 3> shift;  // image = position[index] + shift . cell, for positions as given (not wrapped)
 };
 
-// Immutable once built, so any number of threads may query it.
+// Atoms sorted into cells of equal population, whatever the volume (see tree.hpp). Immutable once built, so any number of threads may query it; each
+// thread remembers the surroundings of its last query, so that walking `spatial_order` is several times faster than jumping about.
 class NeighborSearch {
  public:
-  // `width` is the side of the bins: the cutoff for `within`; for `nearest` a length that holds about k atoms (see `suggest_width`).
-  // Throws std::invalid_argument for a periodic cell without volume, or a width that is not positive.
-  NeighborSearch(const double* positions, std::size_t n, const Box& box, double width);
+  // Positions may lie anywhere; a cell vector that is not periodic may be zero. Throws std::invalid_argument for positions that are not finite or too
+  // many cells away for a 32-bit shift, and for a periodic cell without volume.
+  NeighborSearch(const double* positions, std::size_t n, const Box& box);
   ~NeighborSearch();
   NeighborSearch(NeighborSearch&&) noexcept;
 
-  // A bin width that suits `nearest(k)`, from the local (not the mean) density.
-  static double suggest_width(const double* positions, std::size_t n, const Box& box, std::size_t k);
-
   std::size_t size() const;
 
-  // An order of the atoms in which successive ones are close in space (bin by bin): walk it and caches stay warm.
+  // An order of the atoms in which successive ones are close in space (cell by cell): walk it and caches stay warm.
   const std::vector<std::int32_t>& spatial_order() const;
 
   // All images with 0 <= |r| < cutoff but the atom itself (coincident other atoms count), sorted by (distance2, index, shift). Replaces `out`.
