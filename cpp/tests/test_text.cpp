@@ -114,6 +114,20 @@ void test_an_integer_column_turns_real() {
   CHECK(real(cells, 0) == 9007199254740992.0 && real(cells, 1) == -2.0 && real(cells, 2) == 2.5);
 }
 
+void test_plain_decimals_are_those_of_strtod() {
+  std::mt19937_64 random(5);
+  for (int trial = 0; trial < 20000; ++trial) {
+    std::string word = random() % 3 ? "" : "-";
+    for (std::size_t digits = random() % 18; digits-- > 0;) word += static_cast<char>('0' + random() % 10);
+    if (random() % 4) word.insert(word.size() - random() % (word.size() + 1), ".");
+    if (word.empty() || word == "-" || word == "." || word.starts_with(".-") || word == "-.") continue;
+    TableReader table({Rule::coordinate}, 1);
+    feed(table, word, 100);
+    CHECK(table.complete());
+    CHECK(real(table.release(0), 0) == std::strtod(word.c_str(), nullptr));
+  }
+}
+
 void test_mutated_tables_stay_in_bounds() {
   std::mt19937_64 random(11);
   const std::string base = "1 Cu 0.5 1.25\n2 Zr -3e4 nan\n3 Cu 7 +2 \n4 Cu 1 1";
@@ -183,6 +197,7 @@ int main() {
   test_random_tables();
   test_faults();
   test_an_integer_column_turns_real();
+  test_plain_decimals_are_those_of_strtod();
   test_mutated_tables_stay_in_bounds();
   test_a_huge_count_costs_nothing();
   test_skipping_lines();

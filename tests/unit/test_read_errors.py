@@ -2,8 +2,9 @@
 
 import gzip
 import os
-import resource
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 
 import numpy as np
@@ -213,26 +214,54 @@ def test_a_cut_frame_passed_over_is_noticed(tmp_path):
         len(read(path))
 
 
-@pytest.mark.parametrize("count", [10**18, 2**63 - 1, 10**10])
-def test_a_huge_count_allocates_nothing(tmp_path, count):
-    path = write(tmp_path, FRAME.replace("ATOMS\n3", f"ATOMS\n{count}"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _, message = frames_and_error(path)
-    assert f"declares {count} atoms but the file ends after 3" in message
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+MEASURE = """
+import re, sys
+from pathlib import Path
+from mdlens.errors import FormatError
+from mdlens.io import read
+def peak():
+    return int(re.search("VmHWM:[^0-9]*([0-9]+)", Path("/proc/self/status").read_text())[1]) // 1024
+before = peak()
+for path in sys.argv[1:]:
+    try:
+        for atoms in read(path):
+            pass
+    except FormatError as error:
+        print(error)
+print(peak() - before)
+"""
 
 
-@pytest.mark.parametrize("begin", ["", FRAME, FRAME.split("1 1 0.5")[0], "ITEM: TIMESTEP\n", "ITEM: "])
-@pytest.mark.parametrize("filling", [b"1 ", b"\0"])
-def test_a_line_without_end_is_given_up_early(tmp_path, begin, filling, monkeypatch):
-    monkeypatch.setattr("mdlens.io.streams.CHUNK", 1 << 16)
-    path = tmp_path / "endless.dump"
-    with path.open("wb") as file:
-        file.write(begin.encode())
-        file.write(filling * ((100 if begin == FRAME else 3) * (1 << 20) // len(filling)))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    frames_and_error(path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+def errors_and_megabytes(*paths):
+    """Read files in a fresh process; return its error messages and by how many MB its peak memory grew."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *map(str, paths)], capture_output=True, text=True, check=True
+    )
+    *errors, megabytes = done.stdout.splitlines()
+    assert len(errors) == len(paths)
+    return errors, int(megabytes)
+
+
+def test_a_huge_count_allocates_nothing(tmp_path):
+    counts = [10**18, 2**63 - 1, 10**10]
+    paths = [write(tmp_path, FRAME.replace("ATOMS\n3", f"ATOMS\n{n}"), f"{n}.dump") for n in counts]
+    errors, megabytes = errors_and_megabytes(*paths)
+    for count, error in zip(counts, errors, strict=True):
+        assert f"declares {count} atoms but the file ends after 3" in error
+    assert megabytes < 30
+
+
+def test_a_line_without_end_is_given_up_early(tmp_path):
+    paths = []
+    for number, begin in enumerate(["", FRAME, FRAME.split("1 1 0.5")[0], "ITEM: TIMESTEP\n", "ITEM: "]):
+        for filling in (b"1 ", b"\0"):
+            size = (100 if begin == FRAME else 6) * (1 << 20)
+            path = tmp_path / f"{number}{filling[0]}.dump"
+            path.write_bytes(begin.encode() + filling * (size // len(filling)))
+            paths.append(path)
+    errors, megabytes = errors_and_megabytes(*paths)
+    assert sum("a line longer than 1 MiB" in error for error in errors) == 8
+    assert megabytes < 50
 
 
 @pytest.mark.parametrize(
@@ -289,14 +318,12 @@ def test_files_that_are_not_packed_as_named(tmp_path, suffix):
     frames_and_error(write(tmp_path, b"", f"empty.dump{suffix}"))
 
 
-@pytest.mark.parametrize("suffix", PACKERS)
-def test_a_small_file_that_unpacks_to_much_costs_no_memory(tmp_path, suffix):
-    bomb = PACKERS[suffix](b"ITEM: TIMESTEP\n" + b" " * (1 << 26))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    path = write(tmp_path, bomb, f"bomb.dump{suffix}")
-    _, message = frames_and_error(path)
-    assert "a line longer than 1 MiB" in message
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+def test_a_small_file_that_unpacks_to_much_costs_no_memory(tmp_path):
+    content = b"ITEM: TIMESTEP\n" + b" " * (1 << 28)
+    paths = [write(tmp_path, pack(content), f"bomb.dump{suffix}") for suffix, pack in PACKERS.items()]
+    errors, megabytes = errors_and_megabytes(*paths)
+    assert all("a line longer than 1 MiB" in error for error in errors)
+    assert megabytes < 100
 
 
 def test_paths_that_are_no_files(tmp_path):

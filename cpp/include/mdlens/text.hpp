@@ -60,6 +60,7 @@ class TableReader {
 
   void grow();
   bool parse_line(const char* begin, const char* end);
+  const char* store_plainly(Column& column, const char* begin, const char* end);
   Fault store(Column& column, const char* begin, const char* end);
   Fault store_number(Column& column, const char* begin, const char* end);
   Fault store_word(Column& column, std::string_view word);
