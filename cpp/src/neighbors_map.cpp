@@ -57,9 +57,10 @@ class MapBuilder {
     scale_rows();
     const bool in_place = kernel_.width == size && nodes_ > size && rows_ == size && !tied_rows_;
     if (in_place) {
-      run(kernel_, out);
+      compute_rows(out);
     } else {
-      run(kernel_, nullptr);
+      rows_buffer_.resize(static_cast<std::size_t>(weights_.channels) * rows_ * kernel_.width);
+      compute_rows(rows_buffer_.data());
       sort_tied_rows();
       copy_rows(out);
     }
@@ -68,7 +69,7 @@ class MapBuilder {
  private:
   double floor2() const { return kFloor * kFloor * length_ * length_; }
   double distance2(std::size_t candidate) const { return std::max(found_[candidate].distance2, floor2()); }
-  std::int32_t kind_of(std::size_t atom) const { return weights_.kind ? weights_.kind[atom] : 0; }
+  std::int32_t kind_of(std::size_t atom) const { return weights_.kinds > 1 ? weights_.kind[atom] : 0; }
   float weight(std::int32_t kind, int channel) const { return weights_.table ? weights_.table[kind * weights_.channels + channel] : 1.0f; }
 
   // The candidates by distance and the local length; false if there is nothing to draw.
@@ -79,12 +80,14 @@ class MapBuilder {
       return measure_length(scale);
     }
     const auto wanted = static_cast<std::size_t>(options_.candidates);
-    for (std::size_t asked = std::max(wanted, scale) + 1;; asked *= 2) {
+    const std::size_t least = std::max(wanted, scale) + 1;
+    for (std::size_t asked = std::max(least, enough_);; asked += least / 2 + 8) {
       search_.nearest(atom, asked, found_);
       if (!measure_length(scale)) return false;
       std::size_t kept = std::min(wanted, found_.size());
       while (kept < found_.size() && tied(distance2(kept - 1), distance2(kept))) ++kept;
       if (kept == found_.size() && kept == asked) continue;  // the tie may go on
+      enough_ = kept > wanted ? kept + 1 : 0;                // the next atom of a crystal needs as many
       found_.resize(kept);
       return true;
     }
@@ -119,8 +122,11 @@ class MapBuilder {
 
   void place_nodes(std::size_t atom) {
     const std::size_t padded = static_cast<std::size_t>(nodes_ + kPadding);
-    for (auto* axis : {&x_, &y_, &z_}) axis->assign(padded, detail::kFar);
-    kind_.assign(padded, 0);
+    for (auto* axis : {&x_, &y_, &z_}) {
+      axis->resize(padded);
+      std::fill(axis->begin() + nodes_, axis->end(), detail::kFar);
+    }
+    kind_.resize(padded);
     x_[0] = y_[0] = z_[0] = 0;
     kind_[0] = kind_of(atom);
     const double inverse = 1 / length_;
@@ -156,23 +162,18 @@ class MapBuilder {
     }
   }
 
-  // Computes the rows straight into the map, or into rows_buffer_ where `map` is null.
-  void run(Kernel kernel, float* map) {
-    stride_ = kernel.width;
-    channel_stride_ = rows_ * kernel.width;
-    if (!map) rows_buffer_.resize(static_cast<std::size_t>(weights_.channels) * channel_stride_);
+  // Writes all rows of the first channel, then of the next.
+  void compute_rows(float* out) {
+    stride_ = kernel_.width;
+    channel_stride_ = rows_ * kernel_.width;
     scratch_.resize(static_cast<std::size_t>(nodes_ + kPadding) * kPadding);
     const bool weighted = weights_.kinds > 1;
-    const detail::RowTask task{
-        .x = x_.data(), .y = y_.data(), .z = z_.data(), .kind = kind_.data(), .weights = weighted ? weights_.table : ones_.data(),
-        .scale = scale_.data(), .nodes = nodes_, .rows = rows_, .size = options_.size, .channels = weights_.channels,
-        .kinds = weights_.kinds, .scale_stride = rows_ + kPadding, .floor2 = static_cast<float>(kFloor * kFloor),
-        .half_gamma = static_cast<float>(options_.gamma / 2), .power = options_.gamma == 2.0 ? nullptr : apply_power,
-        .scratch = scratch_.data(), .out = map ? map : rows_buffer_.data(), .channel_stride = channel_stride_, .row_stride = stride_};
-    if (kernel.rows(task)) return;
-    Kernel careful{};
-    careful.rows = detail::scalar_kernel(options_.size, &careful.width);
-    run(careful, map);
+    kernel_.rows({.x = x_.data(), .y = y_.data(), .z = z_.data(), .kind = kind_.data(), .weights = weighted ? weights_.table : ones_.data(),
+                  .scale = scale_.data(), .nodes = nodes_, .rows = rows_, .size = options_.size, .channels = weights_.channels,
+                  .kinds = weights_.kinds, .scale_stride = rows_ + kPadding, .floor2 = static_cast<float>(kFloor * kFloor),
+                  .half_gamma = static_cast<float>(options_.gamma / 2), .power = options_.gamma == 2.0 ? nullptr : apply_power,
+                  .careful = detail::careful_row, .scratch = scratch_.data(), .out = out, .channel_stride = channel_stride_,
+                  .row_stride = stride_});
   }
 
   // Whether tied row a comes before row b: the first pixel that differs by more than rounding is larger (a shorter distance).
@@ -218,6 +219,7 @@ class MapBuilder {
   std::vector<std::int32_t> kind_;
   std::vector<int> group_, order_;  // the run of tied distances a node belongs to; the rows as they end up
   double length_ = 0;
+  std::size_t enough_ = 0;
   int nodes_ = 0, rows_ = 0, stride_ = 0, channel_stride_ = 0;
   bool tied_rows_ = false;
 };
@@ -246,8 +248,7 @@ Kernel choose_kernel(const MapOptions& options, Isa isa) {
   if (isa == Isa::avx512) kernel.rows = detail::avx512_kernel(options.size, &kernel.width);
 #endif
   if (isa == Isa::portable) kernel.rows = detail::portable_kernel(options.size, &kernel.width);
-  if (!kernel.rows) kernel.rows = detail::scalar_kernel(options.size, &kernel.width);
-  return kernel;
+  return kernel.rows ? kernel : Kernel{detail::careful_rows, options.size};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // therefore everything here is private to the including file.
 //
 // Nodes come in blocks as wide as the map. Each block is sorted by Batcher's odd-even merge network (Knuth, The Art of Computer Programming, vol. 3,
-// 5.2.2M); the smallest of two sorted blocks are the element-wise minima of one and the reversed other, a bitonic sequence that a half-cleaner sorts.
+// 5.2.2M); the smallest of two sorted blocks are the element-wise minima of one and the reversed other, a bitonic sequence that half-cleaners sort.
 #pragma once
 
 #include <cstddef>
@@ -49,11 +49,15 @@ constexpr void batcher(int size, Emit emit) {
           if (i / (2 * p) == (i + k) / (2 * p)) emit(i, i + k);
 }
 
+// Sorts what rises and then falls. Where the size is no power of two, it is as if minus infinities stood in front: they never move.
 template <class Emit>
 constexpr void half_cleaners(int size, Emit emit) {
-  for (int k = size / 2; k >= 1; k /= 2)
-    for (int i = 0; i < size; ++i)
-      if (!(i & k)) emit(i, i + k);
+  int power = 1;
+  while (power < size) power *= 2;
+  const int front = power - size;
+  for (int k = power / 2; k >= 1; k /= 2)
+    for (int i = front; i < power; ++i)
+      if (!(i & k)) emit(i - front, i + k - front);
 }
 
 constexpr int count_batcher(int size) {
@@ -122,12 +126,6 @@ MDLENS_INLINE Reals larger(Reals a, Reals b) { return a < b ? b : a; }
 MDLENS_INLINE Ints lesser(Ints a, Ints b) { return a < b ? a : b; }
 MDLENS_INLINE Ints larger(Ints a, Ints b) { return a < b ? b : a; }
 
-MDLENS_INLINE bool any(Ints mask) {
-  std::int32_t found = 0;
-  for (int i = 0; i < kLanes; ++i) found |= mask[i];
-  return found != 0;
-}
-
 MDLENS_INLINE void exchange(Keys& a, Keys& b) {
   const Keys first = lesser(a, b);
   b = larger(a, b);
@@ -183,9 +181,9 @@ MDLENS_INLINE void load_block(const RowTask& task, int group, int begin, Keys* k
   }
 }
 
-// Whether some row has tied distances that rounding may have put in the wrong order of kinds, or a tie across the last column.
+// The rows that have tied distances which rounding may have put in the wrong order of kinds, or a tie of different kinds across the last column.
 template <int Width>
-MDLENS_INLINE bool needs_care(const RowTask& task, const Keys* keys) {
+MDLENS_INLINE Ints need_care(const RowTask& task, const Keys* keys) {
   const Ints mask = Ints{} + kind_mask(task);
   const int columns = task.size < task.nodes - 1 ? task.size : task.nodes - 1;
   const Reals slack = splat(1 + kTie);
@@ -195,11 +193,15 @@ MDLENS_INLINE bool needs_care(const RowTask& task, const Keys* keys) {
     const Ints is_tied = (Reals)(after & ~mask) <= (Reals)(before & ~mask) * slack;
     wrong |= is_tied & ((before & mask) > (after & mask));
   }
-  const Reals limit = (Reals)((Ints)keys[columns - 1] | mask) * slack;
-  Ints near{};
-  for (int node = 0; node < task.nodes; ++node) near -= load(task.scratch + node * kLanes) <= limit;
-  wrong |= near > columns;
-  return any(wrong);
+  const Reals limit = (Reals)((Ints)keys[columns - 1] | mask) * slack, wide = splat(1 + 8 * kTie);
+  const Ints last_kind = (Ints)keys[columns - 1] & mask;
+  Ints near{}, strangers{};
+  for (int node = 0; node < task.nodes; ++node) {
+    const Reals distance2 = load(task.scratch + node * kLanes);
+    near -= distance2 <= limit;
+    strangers |= (distance2 <= limit * wide) & (distance2 * wide >= limit) & (last_kind != task.kind[node]);
+  }
+  return wrong | ((near > columns) & strangers);
 }
 
 template <int Step, int... I>
@@ -264,7 +266,7 @@ MDLENS_INLINE void write_group(const RowTask& task, int group, const Keys* keys)
 }
 
 template <int Width, bool Weighted>
-bool lane_rows(const RowTask& task) {
+void lane_rows(const RowTask& task) {
   for (int group = 0; group < task.rows; group += kLanes) {
     Keys best[Width];
     load_block<Width, Weighted>(task, group, 0, best);
@@ -275,24 +277,37 @@ bool lane_rows(const RowTask& task) {
       sort_block<Width>(block);
       merge_blocks<Width>(best, block);
     }
-    if constexpr (Weighted)
-      if (needs_care<Width>(task, best)) return false;
     write_group<Width, Weighted>(task, group, best);
+    if constexpr (Weighted) {
+      const Ints wrong = need_care<Width>(task, best);
+      for (int i = 0; i < kLanes && group + i < task.rows; ++i)
+        if (wrong[i]) task.careful(task, group + i);
+    }
   }
-  return true;
 }
 
 template <int Width>
-bool choose_rows(const RowTask& task) {
-  if (task.kinds == 1) return lane_rows<Width, false>(task);
-  return task.kinds <= 16 && lane_rows<Width, true>(task);
+void choose_rows(const RowTask& task) {
+  if (task.kinds == 1) {
+    lane_rows<Width, false>(task);
+  } else if (task.kinds <= 16) {
+    lane_rows<Width, true>(task);
+  } else {
+    for (int row = 0; row < task.rows; ++row) task.careful(task, row);
+  }
 }
 
 }  // namespace
 
 RowKernel MDLENS_KERNEL(int size, int* width) {
-  *width = size <= 16 ? 16 : size <= 32 ? 32 : 64;
-  return size <= 16 ? choose_rows<16> : size <= 32 ? choose_rows<32> : size <= 64 ? choose_rows<64> : nullptr;
+  *width = (size + 15) / 16 * 16;
+  switch (*width) {
+    case 16: return choose_rows<16>;
+    case 32: return choose_rows<32>;
+    case 48: return choose_rows<48>;
+    case 64: return choose_rows<64>;
+    default: return nullptr;
+  }
 }
 
 }  // namespace mdlens::detail

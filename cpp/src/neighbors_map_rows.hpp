@@ -25,17 +25,20 @@ struct RowTask {
   float floor2;               // smaller squared distances are raised to this
   float half_gamma;           // pixel = scale * w * (1 / d^2)^half_gamma
   void (*power)(float* values, int count, float exponent);  // applied to 1 / d^2; nullptr when half_gamma is 1
+  void (*careful)(const RowTask& task, int row);            // writes one row, every tie settled; lane kernels leave to it what they cannot settle
   float* scratch;             // room for (nodes + kPadding) * kPadding values
   float* out;
   int channel_stride, row_stride;
 };
 
-// Fills task.out; false if tied distances among different kinds need the careful (scalar) kernel. Columns from min(size, nodes - 1) to the width of
-// the kernel are left with arbitrary values.
-using RowKernel = bool (*)(const RowTask& task);
+// Fills task.out. Columns from min(size, nodes - 1) to the width of the kernel are left with arbitrary values.
+using RowKernel = void (*)(const RowTask& task);
+
+// The RowTask::careful of this build, and a kernel that uses nothing else: any size, any number of kinds.
+void careful_row(const RowTask& task, int row);
+void careful_rows(const RowTask& task);
 
 // The narrowest kernel at least `size` wide, or nullptr if there is none; `width` receives its width.
-RowKernel scalar_kernel(int size, int* width);
 RowKernel portable_kernel(int size, int* width);
 RowKernel avx2_kernel(int size, int* width);
 RowKernel avx512_kernel(int size, int* width);

@@ -1,4 +1,4 @@
-// The careful row kernel: any size, any number of kinds, every tie settled. The lane kernels hand over to it what they cannot settle.
+// Rows one by one, with care: any size, any number of kinds, every tie settled.
 #include <algorithm>
 #include <bit>
 #include <vector>
@@ -48,24 +48,20 @@ void write_row(const RowTask& task, int row, const std::vector<std::uint64_t>& k
   }
 }
 
-bool scalar_rows(const RowTask& task) {
+}  // namespace
+
+void careful_row(const RowTask& task, int row) {
   thread_local std::vector<std::uint64_t> keys;
   thread_local std::vector<std::int32_t> kinds;
   thread_local std::vector<float> values;
-  for (int row = 0; row < task.rows; ++row) {
-    fill_keys(task, row, keys);
-    std::sort(keys.begin(), keys.end());
-    if (task.kinds > 1) settle_ties(keys, kinds);
-    write_row(task, row, keys, values);
-  }
-  return true;
+  fill_keys(task, row, keys);
+  std::sort(keys.begin(), keys.end());
+  if (task.kinds > 1) settle_ties(keys, kinds);
+  write_row(task, row, keys, values);
 }
 
-}  // namespace
-
-RowKernel scalar_kernel(int size, int* width) {
-  *width = size;
-  return scalar_rows;
+void careful_rows(const RowTask& task) {
+  for (int row = 0; row < task.rows; ++row) careful_row(task, row);
 }
 
 }  // namespace mdlens::detail
