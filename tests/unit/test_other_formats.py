@@ -90,7 +90,7 @@ def test_lammps_data_files(tmp_path, style, hint):
 def test_lammps_data_keeps_the_order_of_the_file(tmp_path):
     path = tmp_path / "shuffled.data"
     path.write_text(
-        "comment\n\n3 atoms\n1 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n\nMasses\n\n1 63.546\n\nAtoms\n\n"
+        "\n\n3 atoms\n1 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n\nMasses\n\n1 63.546\n\nAtoms\n\n"
         "3 1 0 0 3\n1 1 0 0 1\n2 1 0 0 2\n"
     )
     atoms = read(path)[0]

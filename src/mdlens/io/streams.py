@@ -13,9 +13,7 @@ from mdlens import _core
 from mdlens.errors import FormatError, InputError
 
 CHUNK: Final = 1 << 22
-ZSTD_INPUT: Final = (
-    1 << 12
-)  # four bytes may stand for 128 KiB: small bites bound what a hostile file unpacks at once
+ZSTD_INPUT: Final = 1 << 8  # small bites: four bytes of a hostile file may stand for 128 KiB
 LONGEST_LINE: Final = 1 << 20
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
