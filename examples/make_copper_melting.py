@@ -19,7 +19,7 @@ from mdlens.simulation.lattices import build_lattice
 from mdlens.simulation.potentials import load_potential
 
 TEMPERATURE = 1410.0
-FRAMES, STEPS_PER_FRAME = 13, 2000
+FRAMES, STEPS_PER_FRAME = 13, 1000
 
 
 def commands(middle: float, dump: Path) -> tuple[str, ...]:

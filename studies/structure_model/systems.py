@@ -57,7 +57,7 @@ TRAIN = (
     _crystal("CdTe wurtzite", "hexagonal_diamond", "wurtzite", "Cd Te", 4.58, "CdTe.sw", 1300),
     _crystal("NaBr rocksalt", "sc", "rocksalt", "Na Br", 5.97, "fumi-tosi", 1020),
     _liquid("Zr", "hcp", "Zr", 3.23, "Zr_mm.eam.fs", 1700, glass=True),
-    _liquid("W", "bcc", "W", 3.165, "W_zhou.eam.alloy", 4300, glass=True),
+    _liquid("W", "bcc", "W", 3.165, "W_zhou.eam.alloy", 3500, glass=True),
     _liquid("CdTe", "zincblende", "Cd Te", 6.48, "CdTe.sw", 1300, glass=True),
     _crystal("Pd hcp", "hcp", "hcp", "Pd", 2.75, "Pd_u3.eam", 1400),
     _crystal("Ta bcc", "bcc", "bcc", "Ta", 3.304, "CuTa.eam.alloy", 3000),
