@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +16,8 @@ from mdlens.io.columns import ARRAY_NAMES, column_rule, coordinate_form
 from mdlens.io.dump_header import FrameHeader, read_header, shown
 from mdlens.io.streams import LineSource, is_compressed, open_bytes
 from mdlens.types import IntArray
+
+SPECIES_COLUMNS: Final = ("element", "typelabel", "type")
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     if form is None:  # a header with incomplete coordinates is refused when it is read
         raise lines.error("no complete coordinates")
     box = header.box
-    columns = {name: _take_column(lines, table, index) for index, name in enumerate(header.columns)}
+    columns = {name: table.take(index) for index, name in enumerate(header.columns)}
     values = np.stack([columns[name] for name in form.columns], axis=1)
     positions = form.to_cartesian(values, box.cell, box.origin)
     if not np.isfinite(positions).all():
@@ -163,10 +165,7 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     if not form.scaled:
         for name in form.columns:
             del columns[name]
-    for name, array_name in ARRAY_NAMES.items():
-        if name in columns and columns[name].dtype.kind == "U":
-            columns[array_name] = columns.pop(name)
-    numbers = _species(header, table, columns)
+    numbers = _translate_words(lines, header, table, columns)
     atoms = Atoms(numbers=numbers, positions=positions, cell=box.cell, pbc=box.pbc, celldisp=box.origin)
     atoms.arrays.update(columns)
     atoms.info.update(_info(header))
@@ -191,24 +190,23 @@ def _decode(lines: LineSource, words: list[bytes]) -> list[str]:
         raise lines.error("a word of this frame is not UTF-8; convert the file (`iconv -t UTF-8`)") from error
 
 
-def _take_column(lines: LineSource, table: TableReader, index: int) -> NDArray[Any]:
-    values = table.take(index)
-    if table.kind(index) is not Kind.text or not len(values):
-        return values
-    words: NDArray[Any] = np.array(_decode(lines, table.words(index)), dtype=str)[values]
-    return words
+def _translate_words(
+    lines: LineSource, header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]
+) -> IntArray:
+    """Turn word columns from indices to words, under the names of their arrays, and return atomic numbers.
 
-
-def _species(header: FrameHeader, table: TableReader, columns: dict[str, NDArray[Any]]) -> IntArray:
-    """Return atomic numbers, 0 (X) where unknown; drop ``element`` when the numbers say the same."""
-    for name in ("element", "typelabel", "type"):
-        if name not in header.columns or table.kind(header.columns.index(name)) is not Kind.text:
+    Numbers are 0 (X) where unknown; ``element`` is dropped when they say the same.
+    """
+    species: dict[str, IntArray] = {}
+    for index, name in enumerate(header.columns):
+        if table.kind(index) is not Kind.text:
             continue
-        words, inverse = np.unique(columns[name], return_inverse=True)
-        known = np.array([atomic_numbers.get(str(word), -1) for word in words], dtype=np.int64)
-        if name == "element" and (known >= 0).all():
-            del columns[name]
-        if name == "element" or (known >= 0).all():
-            numbers: IntArray = np.maximum(known, 0)[inverse]
-            return numbers
-    return np.zeros(header.n_atoms, dtype=np.int64)
+        codes = columns.pop(name)
+        words = _decode(lines, table.words(index))
+        known = np.array([atomic_numbers.get(word, -1) for word in words], dtype=np.int64)
+        if name == "element" or (name in SPECIES_COLUMNS and (known >= 0).all()):
+            species[name] = np.maximum(known, 0)[codes]
+        if name != "element" or (known < 0).any():
+            columns[ARRAY_NAMES.get(name, name)] = np.array(words, dtype=str)[codes]
+    first = next((species[name] for name in SPECIES_COLUMNS if name in species), None)
+    return np.zeros(header.n_atoms, dtype=np.int64) if first is None else first

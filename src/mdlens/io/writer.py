@@ -205,12 +205,14 @@ def _open_partial(path: Path, partial: Path) -> BinaryIO:
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        file.truncate(0)
-    except OSError as error:
+    except BlockingIOError as error:
         file.close()
         raise InputError(
             f"{partial}: another process is writing it; wait for it or name another output"
         ) from error
+    except OSError:
+        pass  # some network file systems have no locks
+    file.truncate(0)
     return file
 
 
