@@ -11,7 +11,7 @@ import ase.neighborlist
 import matscipy.neighbours
 import numpy as np
 import vesin
-from harness import compare, emit, noised_fcc
+from harness import emit, measure, noised_fcc
 from scipy.spatial import cKDTree
 
 from mdlens.neighbors import find_nearest, find_pairs
@@ -82,8 +82,9 @@ def assert_equal_pairs(results: dict[str, tuple]) -> int:
 def report(
     task: str, atoms: ase.Atoms, threads: int, repeats: int, contestants: dict, **facts: object
 ) -> None:
-    """Time the contestants in turn and print one line: atoms per second, and how much faster mdlens is."""
-    seconds = compare(contestants, repeats)
+    """Time the contestants in turn and print one line: seconds, and how many times faster mdlens is."""
+    medians = measure(contestants, repeats)
+    ours = medians["mdlens"]
     emit(
         {
             "benchmark": task,
@@ -91,9 +92,12 @@ def report(
             "threads": threads,
             "repeats": repeats,
             **facts,
-            "median_seconds": {name: round(time, 4) for name, time in seconds.items()},
-            "atoms_per_second": {name: round(len(atoms) / time) for name, time in seconds.items()},
-            "mdlens_speedup": {name: round(time / seconds["mdlens"], 2) for name, time in seconds.items()},
+            "wall_seconds": {name: round(median.wall, 4) for name, median in medians.items()},
+            "cpu_seconds": {name: round(median.cpu, 4) for name, median in medians.items()},
+            "mdlens_speedup_wall": {
+                name: round(median.wall / ours.wall, 2) for name, median in medians.items()
+            },
+            "mdlens_speedup_cpu": {name: round(median.cpu / ours.cpu, 2) for name, median in medians.items()},
         }
     )
 

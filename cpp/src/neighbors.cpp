@@ -88,8 +88,11 @@ void sort_keys(std::vector<Key>& keys, std::vector<Key>& spare, double limit, co
   spare.resize(n);
   const auto bucket = [scale](const Key& key) { return std::min(static_cast<int>(key.distance2 * scale), kBuckets - 1); };
   for (const Key& key : keys) ++start[bucket(key) + 1];
-  const std::uint32_t fullest = *std::max_element(start, start + kBuckets + 1);
-  for (int b = 0; b < kBuckets; ++b) start[b + 1] += start[b];
+  std::uint32_t fullest = 0;
+  for (int b = 0; b < kBuckets; ++b) {
+    fullest = std::max(fullest, start[b + 1]);
+    start[b + 1] += start[b];
+  }
   for (const Key& key : keys) spare[start[bucket(key)]++] = key;
   keys.swap(spare);
   if (fullest > 48) return std::sort(keys.begin(), keys.end(), less);

@@ -1,5 +1,7 @@
 """The check that positions, cell and periodicity describe a system that can be searched."""
 
+from typing import NoReturn
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -40,8 +42,10 @@ def validate_system(
         checked_pbc = np.repeat(checked_pbc.reshape(1), 3)
     if checked_pbc.shape != (3,):
         raise InputError(f"pbc must be three booleans, got shape {checked_pbc.shape}")
-    _refuse_bad_positions(checked_positions)
-    _refuse_bad_cell(checked_positions, checked_cell, checked_pbc)
+    extent = np.abs(checked_positions).max(axis=0, initial=0.0)
+    if not (extent <= _LARGEST_COORDINATE).all():
+        _refuse_bad_positions(checked_positions)
+    _refuse_bad_cell(extent, checked_cell, checked_pbc)
     return checked_positions, checked_cell, checked_pbc
 
 
@@ -52,17 +56,16 @@ def _as_floats(values: ArrayLike, name: str) -> FloatArray:
         raise InputError(f"{name} must be numbers: {error}") from error
 
 
-def _refuse_bad_positions(positions: FloatArray) -> None:
+def _refuse_bad_positions(positions: FloatArray) -> NoReturn:
     bad = ~(np.abs(positions) <= _LARGEST_COORDINATE).all(axis=1)
-    if bad.any():
-        atom = int(np.argmax(bad))
-        raise InputError(
-            f"positions must be finite numbers, got {positions[atom].tolist()} for atom {atom}"
-            f" ({int(bad.sum())} such atoms); remove them or repair the file"
-        )
+    atom = int(np.argmax(bad))
+    raise InputError(
+        f"positions must be finite numbers, got {positions[atom].tolist()} for atom {atom}"
+        f" ({int(bad.sum())} such atoms); remove them or repair the file"
+    )
 
 
-def _refuse_bad_cell(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> None:
+def _refuse_bad_cell(extent: FloatArray, cell: FloatArray, pbc: BoolArray) -> None:
     periodic = cell[pbc]
     if len(periodic) == 0:
         return
@@ -77,7 +80,8 @@ def _refuse_bad_cell(positions: FloatArray, cell: FloatArray, pbc: BoolArray) ->
     # The product of the singular values of unit vectors is their volume, also for one or two of them.
     if np.linalg.svd(periodic / lengths[:, None], compute_uv=False).prod() < _SMALLEST_VOLUME:
         raise InputError(f"periodic cell vectors must span a volume, got {periodic.tolist()}")
-    if len(positions) and np.abs(positions @ np.linalg.pinv(periodic)).max() > _MOST_CELLS_AWAY:
+    # A bound on |positions @ inverse|; the product itself would wake the BLAS library's threads for every frame.
+    if (extent @ np.abs(np.linalg.pinv(periodic))).max() > _MOST_CELLS_AWAY:
         raise InputError(
             f"positions must lie within {_MOST_CELLS_AWAY:.0e} cells of the cell {periodic.tolist()};"
             " wrap them into it first"
