@@ -80,7 +80,7 @@ def _refuse_bad_cell(extent: FloatArray, cell: FloatArray, pbc: BoolArray) -> No
     # The product of the singular values of unit vectors is their volume, also for one or two of them.
     if np.linalg.svd(periodic / lengths[:, None], compute_uv=False).prod() < _SMALLEST_VOLUME:
         raise InputError(f"periodic cell vectors must span a volume, got {periodic.tolist()}")
-    # A bound on |positions @ inverse|; the product itself would wake the BLAS library's threads for every frame.
+    # A bound on |positions @ inverse|; the product itself would wake the threads of BLAS for every frame.
     if (extent @ np.abs(np.linalg.pinv(periodic))).max() > _MOST_CELLS_AWAY:
         raise InputError(
             f"positions must lie within {_MOST_CELLS_AWAY:.0e} cells of the cell {periodic.tolist()};"
