@@ -22,6 +22,7 @@ from mdlens.simulation.lattices import build_lattice
 
 HOTTEST_CRYSTAL = 1.15  # of the melting temperature: above, order comes and goes before the crystal melts
 COLDEST_LIQUID = 1.0  # below, a metal's melt is full of crystal-like atoms, and no label is right for them
+IDEAL_COPIES = 8  # lattice constants of the ideal lattices, so that every part of a split has some
 GLASS = 0.3  # colder than this it is a glass
 CRYSTAL_IN_GLASS = 0.1  # a glass with more than this share of crystalline atoms (PTM, RMSD 0.1) is left out
 GRID = 1024.0  # positions are multiples of 1/GRID Angstrom
@@ -53,25 +54,25 @@ def is_clear_cut(system: System, temperature: float, frame: Atoms) -> bool:
 def ideal_snapshots() -> list[LabelledSnapshot]:
     """The perfect lattices, and atoms placed at random: what no simulation gives."""
     snapshots = []
-    for name in CLASSES[:-1]:
-        atoms = build_lattice(name, ["X"], 4.0, atoms_at_least=1000)
-        snapshots.append(_plain(f"ideal {name}", atoms.positions, atoms.cell.lengths(), CLASSES.index(name)))
     rng = np.random.default_rng(0)
-    for k in range(4):
+    for k in range(IDEAL_COPIES):
+        for label, name in enumerate(CLASSES[:-1]):
+            atoms = build_lattice(name, ["X"], 2.5 + 0.5 * k, atoms_at_least=1000)
+            snapshots.append(_plain(f"ideal {name}", k, atoms.positions, atoms.cell.lengths(), label))
         placed = rng.random((1000, 3)) * 30.0
-        snapshots.append(_plain(f"random {k}", placed, np.full(3, 30.0), len(CLASSES) - 1))
+        snapshots.append(_plain("random", k, placed, np.full(3, 30.0), len(CLASSES) - 1))
     return snapshots
 
 
-def _plain(name: str, positions: np.ndarray, lengths: np.ndarray, label: int) -> LabelledSnapshot:
+def _plain(system: str, k: int, positions: np.ndarray, lengths: np.ndarray, label: int) -> LabelledSnapshot:
     return LabelledSnapshot(
         positions=positions.astype(np.float32),
         cell=np.diag(lengths),
         pbc=np.ones(3, bool),
         labels=np.full(len(positions), label, np.int8),
-        system=name.removesuffix(name[-2:]) if name.startswith("random") else name,
-        snapshot=name,
-        group=name,
+        system=system,
+        snapshot=f"{system} {k}",
+        group=f"{system} {k}",
         numbers=np.zeros(len(positions), np.int16),
     )
 

@@ -115,7 +115,6 @@ TEST = (
     _liquid("Ge", "cubic_diamond", "Ge", 5.65, "Ge.tersoff", 2550, **_TEST),
     _liquid("mW", "cubic_diamond", "O", 6.31, "mW", 273, **_TEST),
     _liquid("KCl", "rocksalt", "K Cl", 6.29, "fumi-tosi", 1043, **_TEST),
-    _crystal("Li bcc", "bcc", "bcc", "Li", 3.45, "Li_Zuo_JPCA2020.snap", 454, split="test", atoms=400),
 )
 
 # Melting temperature (K) of each training potential: published where known (both silicon ones), else 0.8 of
