@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,7 @@ def installed_models() -> list[InstalledModel]:
 
 
 def _pretrained() -> Path:
-    return Path(str(resources.files("mdlens"))) / "pretrained"
+    return Path(__file__).parents[1] / "pretrained"
 
 
 def _find(model: str | Path) -> Path:

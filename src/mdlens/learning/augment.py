@@ -66,7 +66,8 @@ class Augmentation:
     """How training snapshots are disturbed at random.
 
     Args:
-        strain: Standard deviation of each component of a random symmetric strain.
+        strain: Largest standard deviation of the components of a random symmetric strain; drawn uniformly up to
+            it, so that the lattice as it is belongs to what is learnt.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
             distances; drawn uniformly up to it. What heat has displaced already counts towards it.
@@ -78,7 +79,7 @@ class Augmentation:
         InputError: If a value is out of range.
     """
 
-    strain: float = 0.025
+    strain: float = 0.04
     vacancies: tuple[float, ...] = (0.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
     gaussian: float = 0.12
     gaussian_share: float = 0.35
@@ -99,7 +100,11 @@ class Augmentation:
             for level in rng.permutation(self.vacancies):
                 gaussian, sphere = self._displacement(rng)
                 yield Disturbance(
-                    strain=self.strain, vacancies=float(level), gaussian=gaussian, sphere=sphere, total=True
+                    strain=self.strain * rng.random(),
+                    vacancies=float(level),
+                    gaussian=gaussian,
+                    sphere=sphere,
+                    total=True,
                 )
 
     def _displacement(self, rng: Generator) -> tuple[float, float]:
