@@ -57,6 +57,12 @@ def test_a_full_file_is_read() -> None:
     assert config.fit.learning_rate == 1.0
 
 
+def test_false_stands_for_what_toml_cannot_write() -> None:
+    table = "candidates = false\ncutoff = 6\nscale_neighbors = false\nchannels = [false, {Cu = 1, Zr = 2}]"
+    published = NeighborsMapSettings.published(6, channels=[None, {"Cu": 1.0, "Zr": 2.0}])
+    assert parse_config(f"{DATA}[descriptor]\n{table}").descriptor == published
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -64,6 +70,7 @@ def test_a_full_file_is_read() -> None:
         (DATA + "colour = 3", r"unknown key 'data\[0\]\.colour'"),
         ("colour = 3\n" + DATA, r"unknown key 'colour'"),
         (DATA + "[descriptor]\ncandidate = 3", r"\[descriptor\] .*candidate"),
+        (DATA + "[descriptor]\nsize = false", r"\[descriptor\] size must be an integer"),
         (DATA + "[descriptor]\ncutoff = 3.0", r"\[descriptor\] .*exactly one of"),
         (DATA + "[fit]\nepochs = 2.5", r"'fit\.epochs' must be an integer, got 2\.5"),
         (DATA + "[fit]\nepochs = true", r"'fit\.epochs' must be an integer"),

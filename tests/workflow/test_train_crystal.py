@@ -200,6 +200,8 @@ def test_trajectories_with_labels_are_data_too(folder: Path) -> None:
         ("[fit]", "[split]\nby = 'atom'\n[fit]", InputError, "split.by must be one of"),
         ('name = "three"', 'name = "three"\nclasses = ["fcc"]', InputError, "not among model.classes"),
         ('name = "three"', 'name = "three"\nids = [1]', InputError, "model.ids"),
+        ('name = "three"', 'name = "my model"', InputError, "'name' must be one word"),
+        ('name = "three"', 'name = "three"\nids = [1, 1, 2]', InputError, "'ids' must be distinct"),
     ],
 )
 def test_wrong_data_is_refused_before_anything_is_written(

@@ -177,7 +177,7 @@ def read_table(kind: type[Table], table: Any, path: str) -> Table:
     if not isinstance(table, Mapping):
         raise InputError(f"{path or 'the file'} must be a table, got {table!r:.60}")
     if kind is NeighborsMapSettings:
-        return _named(path, lambda: kind.from_dict(table))  # type: ignore[attr-defined, no-any-return]
+        return _named(path, lambda: kind.from_dict(_without_false(table)))  # type: ignore[attr-defined, no-any-return]
     hints = get_type_hints(kind)
     for key in table:
         if key not in hints:
@@ -187,6 +187,18 @@ def read_table(kind: type[Table], table: Any, path: str) -> Table:
             raise InputError(f"{_join(path, option.name)!r} is missing")
     values = {key: _read_value(hints[key], value, _join(path, key)) for key, value in table.items()}
     return _named(path, lambda: kind(**values))
+
+
+def _without_false(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn false into None, which TOML cannot write: no candidates, no scale, a channel of ones."""
+
+    def plain(value: Any) -> Any:
+        return None if value is False else value
+
+    return {
+        key: [plain(item) for item in value] if isinstance(value, list) else plain(value)
+        for key, value in table.items()
+    }
 
 
 def _read_value(hint: Any, value: Any, path: str) -> Any:

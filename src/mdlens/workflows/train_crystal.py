@@ -122,7 +122,7 @@ def _prepare(config_file: Path, folder: Path, threads: int) -> _Run:
         test_systems=options.test_systems,
         seed=config.fit.seed,
     )
-    _class_ids(config.model, dataset.classes)
+    _check_description(config, dataset.classes)
     _claim_folder(folder, config_file, config)
     count = threads or len(os.sched_getaffinity(0))
     return _Run(config=config, dataset=dataset, split=split, folder=folder, threads=count)
@@ -202,6 +202,15 @@ def _evaluate(run: _Run, model: StructureModel) -> dict[str, Any]:
 
 def _held_out(run: _Run) -> str:
     return "test" if run.split.test else "validation"
+
+
+def _check_description(config: TrainingConfig, classes: tuple[str, ...]) -> None:
+    """Refuse names and numbers that a model file cannot hold before anything is trained."""
+    model = config.model
+    ids = _class_ids(model, classes)
+    ModelMetadata(
+        name=model.name, version=model.version, classes=classes, ids=ids, descriptor=config.descriptor
+    )
 
 
 def _class_ids(model: ModelConfig, classes: tuple[str, ...]) -> tuple[int, ...]:
