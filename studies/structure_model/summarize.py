@@ -33,8 +33,7 @@ def cell(entry: dict, method: str) -> str:
 
 def melting_table(results: dict) -> list[str]:
     lines = [
-        "| at the melting temperature | mdlens | PTM, no cutoff | PTM, RMSD 0.1 | adaptive CNA "
-        "| accepted | right if accepted |",
+        "| at melting | mdlens | PTM, no cutoff | PTM 0.1 | adaptive CNA | accepted | right if accepted |",
         "|---|---|---|---|---|---|---|",
     ]
     for system, rows in results["thermal"].items():
