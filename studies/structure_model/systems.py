@@ -89,6 +89,11 @@ TRAIN = (
     _liquid("NiAl", "cscl", "Ni Al", 2.88, "NiAlH_jea.eam.alloy", 1700, glass=True),
     _liquid("Si tersoff", "cubic_diamond", "Si", 5.43, "Si.tersoff.mod", 1700, glass=True),
     _liquid("C", "cubic_diamond", "C", 3.566, "SiC.tersoff", 5000, timestep=0.001, glass=True),
+    _liquid("Pd", "fcc", "Pd", 3.89, "Pd_u3.eam", 1430, glass=True),
+    _liquid("Ag", "fcc", "Ag", 4.09, "Ag_u3.eam", 1200, glass=True),
+    _liquid("Pt", "fcc", "Pt", 3.92, "Pt_u3.eam", 1550, glass=True),
+    _liquid("CoAl", "cscl", "Co Al", 2.86, "CoAl.eam.alloy", 1800, glass=True),
+    _liquid("Co hcp", "hcp", "Co", 2.51, "CoAl.eam.alloy", 1700),
     _liquid("NaBr", "rocksalt", "Na Br", 5.97, "fumi-tosi", 1020),
 )
 
@@ -123,6 +128,8 @@ MELTING = {
     "Ni_u3.eam": 1740.0,
     "Au_u3.eam": 1170.0,
     "Pd_u3.eam": 1430.0,
+    "Ag_u3.eam": 1200.0,
+    "Pt_u3.eam": 1550.0,
     "Zr_mm.eam.fs": 1400.0,
     "CoAl.eam.alloy": 1600.0,
     "CuTa.eam.alloy": 3240.0,
