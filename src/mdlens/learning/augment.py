@@ -67,7 +67,9 @@ class Augmentation:
 
     Args:
         strain: Largest standard deviation of the components of a random symmetric strain; drawn uniformly up to
-            it, so that the lattice as it is belongs to what is learnt.
+            it.
+        strain_share: Share of the draws that are strained. A perfect lattice has tied distances, which any strain
+            resolves; the others keep them.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
             distances; drawn uniformly up to it. What heat has displaced already counts towards it.
@@ -80,6 +82,7 @@ class Augmentation:
     """
 
     strain: float = 0.04
+    strain_share: float = 0.8
     vacancies: tuple[float, ...] = (0.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
     gaussian: float = 0.12
     gaussian_share: float = 0.35
@@ -87,6 +90,7 @@ class Augmentation:
     sphere_share: float = 0.15
 
     def __post_init__(self) -> None:
+        _check_between("strain_share", self.strain_share, 1.0)
         _check_between("gaussian_share", self.gaussian_share, 1.0)
         _check_between("sphere_share", self.sphere_share, 1.0 - self.gaussian_share)
         if not self.vacancies:
@@ -100,7 +104,7 @@ class Augmentation:
             for level in rng.permutation(self.vacancies):
                 gaussian, sphere = self._displacement(rng)
                 yield Disturbance(
-                    strain=self.strain * rng.random(),
+                    strain=self.strain * rng.random() if rng.random() < self.strain_share else 0.0,
                     vacancies=float(level),
                     gaussian=gaussian,
                     sphere=sphere,
