@@ -66,10 +66,10 @@ class Augmentation:
     """How training snapshots are disturbed at random.
 
     Args:
-        strain: Largest standard deviation of the components of a random symmetric strain; drawn uniformly up to
-            it.
-        strain_share: Share of the draws that are strained. A perfect lattice has tied distances, which any strain
-            resolves; the others keep them.
+        strain: Largest standard deviation of the components of a random symmetric strain; drawn uniformly up
+            to it.
+        strain_share: Share of the draws that are strained. A perfect lattice has tied distances, which any
+            strain resolves; the others keep them.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
             distances; drawn uniformly up to it. What heat has displaced already counts towards it.
