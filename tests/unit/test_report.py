@@ -251,3 +251,13 @@ def test_a_report_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_whole(tmp_path / "other.html", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_scores_are_a_table_and_foreign_ones_are_passed_over():
+    from mdlens.report.cards import scores_table
+
+    accuracy = {"value": 0.9958, "bootstrap_low": 0.9917, "bootstrap_high": 0.9986}
+    table = scores_table({"as <simulated>": {"accuracy": accuracy, "unknown": 0.013}, "note": "by hand"})
+    assert "<th>as &lt;simulated&gt;</th><td>99.6%</td><td>99.2% to 99.9%</td><td>1.3%</td>" in table
+    assert "by hand" not in table
+    assert scores_table({"accuracy": 0.9}) == ""

@@ -6,6 +6,7 @@ from typing import Any
 from mdlens.report.data import Report
 from mdlens.report.text import escaped, pretty
 
+_SILENT = "<p>The model file does not say.</p>"
 _MOST_ITEMS, _MOST_CHARACTERS, _MOST_DEPTH = 40, 400, 4
 
 
@@ -17,7 +18,7 @@ def meaning_card(report: Report) -> str:
         ""
         if rate is None
         else " The limit was set on labelled data that the model had not seen, so that "
-        f"{100 * rate:.2g}% of the atoms given a structure there were given a wrong one."
+        f"at most {100 * rate:.2g}% of the atoms given a structure there were given a wrong one."
     )
     classes = ", ".join(escaped(pretty(name)) for name in model.classes)
     return f"""<section class="card" id="meaning"><h2>What “unknown” and “confidence” mean</h2>
@@ -42,15 +43,42 @@ def model_card(report: Report) -> str:
         **({} if model.temperature is None else {"calibration temperature": f"{model.temperature:.4g}"}),
     }
     parts = [definitions(facts)]
-    for title, content in (("Scores", model.scores), ("Training data", model.training)):
-        told = definitions(content) if content else "<p>The model file does not say.</p>"
-        parts.append(f"<h3>{title}</h3>{told}")
-    parts.append(
-        f"<details><summary>Descriptor</summary>{definitions(model.descriptor)}</details>"
-        if model.descriptor
-        else ""
-    )
+    parts.append(f"<h3>Scores</h3>{scores_table(model.scores) or _SILENT}")
+    for title, content in (
+        ("All scores", model.scores),
+        ("Training data", model.training),
+        ("Descriptor", model.descriptor),
+    ):
+        told = definitions(content) if content else _SILENT
+        parts.append(f"<details><summary>{title}</summary>{told}</details>")
     return f'<section class="card" id="model-card"><h2>The model</h2>{"".join(parts)}</section>'
+
+
+def scores_table(scores: Mapping[str, Any]) -> str:
+    """Show accuracy and unknown share under each condition the model was tested in; empty if not told."""
+    rows = [_scores_row(name, score) for name, score in scores.items() if _is_score(score)]
+    if not rows:
+        return ""
+    head = "<tr><th>held-out atoms</th><th>right</th><th>95% interval</th><th>unknown</th></tr>"
+    note = (
+        "<p class='note'>Right counts the most probable class; the interval draws whole snapshots again.</p>"
+    )
+    return f"<table class='scores'>{head}{''.join(rows)}</table>{note}"
+
+
+def _is_score(score: object) -> bool:
+    return isinstance(score, Mapping) and isinstance(score.get("accuracy"), Mapping)
+
+
+def _scores_row(name: str, score: Mapping[str, Any]) -> str:
+    accuracy = score["accuracy"]
+    low, high = (_percent(accuracy.get(f"bootstrap_{end}")) for end in ("low", "high"))
+    cells = (_percent(accuracy.get("value")), f"{low} to {high}", _percent(score.get("unknown")))
+    return f"<tr><th>{escaped(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _percent(value: object) -> str:
+    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else "?"
 
 
 def run_card(report: Report) -> str:
