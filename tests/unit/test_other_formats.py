@@ -201,3 +201,10 @@ def test_mutated_extended_xyz_gives_frames_or_a_format_error(tmp_path_factory, d
     for atoms in frames:
         assert isinstance(atoms, Atoms)
         assert np.isfinite(atoms.positions).all()
+
+
+def test_a_file_in_which_ase_finds_nothing(tmp_path):
+    path = tmp_path / "bad.cif"
+    path.write_text("data_x\n_cell_length_a nonsense\n")
+    with pytest.raises(FormatError, match="no atoms found as cif"):
+        list(read(path))

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -308,6 +309,26 @@ def test_damaged_packed_files(tmp_path, suffix):
     damaged = whole[:middle] + bytes(b ^ 0xFF for b in whole[middle : middle + 8]) + whole[middle + 8 :]
     frames_and_error(write(tmp_path, damaged, f"damaged.dump{suffix}"))
     frames_and_error(write(tmp_path, whole + b"garbage", f"longer.dump{suffix}"))
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_frames_before_a_damaged_place_are_given(tmp_path, suffix):
+    rng = np.random.default_rng(1)
+    head = FRAME.replace("ATOMS\n3", "ATOMS\n4000").split("1 1 0.5")[0]
+    rows = [
+        f"{i % 4000} 1 {x:.15f} {y:.15f} {z:.15f}\n" for i, (x, y, z) in enumerate(rng.random((32000, 3)))
+    ]
+    frames = [head + "".join(rows[i : i + 4000]) for i in range(0, 32000, 4000)]
+    whole = PACKERS[suffix]("".join(frames).encode())
+    half = len(whole) // 2
+    given, message = frames_and_error(write(tmp_path, whole[:half], f"half.dump{suffix}"))
+    place = re.search(r"after ([0-9,]+) unpacked bytes: the compressed data end too early", message)
+    assert place is not None
+    assert len(given) == int(place[1].replace(",", "")) // len(frames[0])
+    assert len(given) in (2, 3, 4)
+    damaged = whole[:half] + b"\xff" * 64 + whole[half + 64 :]
+    given, _ = frames_and_error(write(tmp_path, damaged, f"damaged.dump{suffix}"))
+    assert len(given) >= 2
 
 
 @pytest.mark.parametrize("suffix", PACKERS)

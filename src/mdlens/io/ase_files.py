@@ -141,12 +141,17 @@ class AseSource:
 
     def frames(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
         """Yield the frames ``start, start + step, ...`` before `stop`, streamed where ASE can."""
+        nothing = FormatError(
+            f"{self.path}: no atoms found as {self._kind}; check that name and contents agree"
+        )
+        found = start > 0 or stop == 0
         for number, atoms in zip(itertools.count(start, step), self._read(start, stop, step), strict=False):
             if not len(atoms):
-                raise FormatError(
-                    f"{self.path}: no atoms found as {self._kind}; check that name and contents agree"
-                )
+                raise nothing
+            found = True
             yield check_frame(with_origin(atoms), f"{self.path}, frame {number}")
+        if not found:
+            raise nothing
 
     def _read(self, start: int, stop: int | None, step: int) -> Iterator[Atoms]:
         single = ioformats[self._kind].single

@@ -5,14 +5,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, cast
+from typing import BinaryIO, Final, Protocol
 
 import zstandard
 
 from mdlens import _core
-from mdlens.errors import FormatError, InputError
+from mdlens.errors import FormatError, InputError, MdlensError
 
 CHUNK: Final = 1 << 22
+BITE: Final = 1 << 16  # of unpacked bytes: at most so many before a damaged place are lost
 ZSTD_INPUT: Final = 1 << 8  # small bites: four bytes of a hostile file may stand for 128 KiB
 LONGEST_LINE: Final = 1 << 20
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -37,47 +38,69 @@ class ZstdStream:
         self._begun = False
         self._pending = b""
 
-    def read(self, size: int, /) -> bytes:
-        """Return at least one byte unless the file has ended; may return more than `size`."""
-        pieces: list[bytes] = []
-        have = 0
-        while have < size:
-            packed = self._pending or self._raw.read(ZSTD_INPUT)
-            if not packed:
-                if self._begun:
-                    raise EOFError("the last Zstandard frame is cut")
-                break
+    def read(self, _size: int, /) -> bytes:
+        """Return at least one byte unless the file has ended, however many are asked for."""
+        while packed := self._pending or self._raw.read(ZSTD_INPUT):
             piece = self._frame.decompress(packed)
             self._pending, self._begun = b"", True
             if self._frame.eof:
                 self._pending, self._begun = self._frame.unused_data, False
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            pieces.append(piece)
-            have += len(piece)
-        return b"".join(pieces)
+            if piece:
+                return piece
+        if self._begun:
+            raise EOFError("the last Zstandard frame is cut")
+        return b""
+
+
+class GzipStream:
+    """Unpack a gzip file in pieces of what one read of the file gives."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._unpacked = gzip.GzipFile(fileobj=raw)
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        return self._unpacked.read1(size)
 
 
 class CheckedStream:
-    """A stream whose failures name the file and what to do."""
+    """A stream whose failures name file, place and remedy, and come after all that can be read."""
 
     def __init__(self, stream: ByteStream, path: Path) -> None:
         self._stream = stream
         self._path = path
+        self._given = 0
+        self._failure: MdlensError | None = None
 
     def read(self, size: int, /) -> bytes:
         """Return up to about `size` bytes, none at the end."""
-        try:
-            return self._stream.read(size)
-        except EOFError as error:
-            raise FormatError(
-                f"{self._path}: the compressed data end too early; copy or compress the file again"
-            ) from error
-        except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-            raise FormatError(
-                f"{self._path}: the compressed data are damaged ({error}); copy or compress the file again"
-            ) from error
-        except OSError as error:
-            raise InputError(f"{self._path}: cannot be read: {error.strerror or error}") from error
+        pieces: list[bytes] = []
+        have = 0
+        while have < size and self._failure is None:
+            try:
+                piece = self._stream.read(min(size - have, BITE))
+            except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, OSError) as error:
+                self._failure = self._explained(error, self._given + have)
+                self._failure.__cause__ = error
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            have += len(piece)
+        if self._failure is not None and not have:
+            raise self._failure
+        self._given += have
+        return b"".join(pieces)
+
+    def _explained(self, error: Exception, place: int) -> MdlensError:
+        where = f"{self._path}, after {place:,} unpacked bytes"
+        if isinstance(error, EOFError):
+            return FormatError(f"{where}: the compressed data end too early; copy or compress the file again")
+        if isinstance(error, gzip.BadGzipFile | zlib.error | zstandard.ZstdError):
+            problem = f"the compressed data are damaged ({error})"
+            return FormatError(f"{where}: {problem}; copy or compress the file again")
+        return InputError(f"{self._path}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def check_readable(path: Path) -> None:
@@ -121,8 +144,7 @@ def open_bytes(path: Path, offset: int = 0) -> Iterator[ByteStream]:
                 f"{path}: the name ends with {path.suffix} but the contents are not packed so; rename it"
             )
         if magic.startswith(GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield CheckedStream(cast(ByteStream, unpacked), path)
+            yield CheckedStream(GzipStream(raw), path)
         elif magic.startswith(ZSTD_MAGIC):
             yield CheckedStream(ZstdStream(raw), path)
         else:
