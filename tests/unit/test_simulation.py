@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
 
+from mdlens.cli.simulate import bulk
 from mdlens.errors import InputError
 from mdlens.io import read
 from mdlens.simulation import LATTICES, BulkRecipe, Stage, build_lattice, run_bulk, simulate_bulk
@@ -175,3 +176,27 @@ def test_run_folder_and_resume(tmp_path):
     ]
     with pytest.raises(InputError, match="another recipe"):
         run_bulk(dataclasses.replace(COPPER, seed=2), tmp_path / "cut")
+
+
+@needs_lammps
+def test_a_refused_recipe_leaves_the_folder_free(tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(InputError, match="similar names"):
+        run_bulk(dataclasses.replace(COPPER, potential="Cu_mishin"), folder)
+    with pytest.raises(InputError, match="LAMMPS refused"):
+        run_bulk(dataclasses.replace(COPPER, elements=("Al",)), folder)
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(InputError):
+        run_bulk(dataclasses.replace(COPPER, potential="Cu_mishin"), folder)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("lattice", "element", "message"),
+    [("fc", "Cu", "lattice must be one of"), ("fcc", "Qq", "unknown element"), ("bcc", "Cu", "reference")],
+)
+def test_a_missing_lattice_constant_is_not_blamed_for_other_mistakes(tmp_path, lattice, element, message):
+    with pytest.raises(InputError, match=message):
+        bulk(out=tmp_path / "run", lattice=lattice, element=element, potential="mW", temperature="300")

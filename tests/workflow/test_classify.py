@@ -1,5 +1,7 @@
 """`mdlens.classify` from Python."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -124,6 +126,16 @@ def test_results_go_onto_the_frame(model, shaken_copper):
 def test_options_out_of_range(model, shaken_copper, options, message):
     with pytest.raises(InputError, match=message):
         mdlens.classify(shaken_copper, model, **options)
+
+
+@pytest.mark.parametrize("frames", ["melt.dump", Path("melt.dump"), 5, None])
+def test_what_is_no_frame(model, frames):
+    with pytest.raises(InputError, match=r"mdlens\.read"):
+        mdlens.classify(frames, model)
+
+
+def test_a_model_is_shown_in_few_words():
+    assert len(repr(load_model("default"))) < 1000
 
 
 def test_positions_that_are_no_numbers(model, shaken_copper):

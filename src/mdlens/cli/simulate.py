@@ -122,6 +122,12 @@ def _temperatures(text: str) -> tuple[float, float]:
 def _own_lattice_constant(lattice: str, elements: tuple[str, ...]) -> float:
     from ase.data import atomic_numbers, reference_states
 
+    from mdlens.simulation import LATTICES
+
+    if lattice not in LATTICES:
+        raise InputError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
+    if unknown := [name for name in elements if name not in atomic_numbers]:
+        raise InputError(f"unknown element(s) {', '.join(unknown)}: give chemical symbols such as Cu")
     reference = reference_states[atomic_numbers.get(elements[0], 0)] if len(elements) == 1 else None
     symmetry = {"cubic_diamond": "diamond"}.get(lattice, lattice)
     if not reference or reference.get("symmetry") != symmetry:

@@ -51,8 +51,8 @@ class ModelMetadata:
     temperature: float = 1.0
     threshold: float = 0.0
     threshold_error_rate: float = 0.0
-    training: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    scores: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         _check_word("name", self.name)

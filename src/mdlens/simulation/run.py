@@ -34,8 +34,17 @@ def run_bulk(
     Raises:
         InputError: If the folder holds a run of another recipe, or LAMMPS refuses the recipe.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder / "recipe.json", recipe)
+    try:
+        return _run_claimed(recipe, folder, on_progress)
+    except InputError:
+        _release(folder, remove=made)
+        raise
+
+
+def _run_claimed(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
     trajectory = folder / "trajectory.dump"
     total = len(chunks(recipe))
     if trajectory.exists():
@@ -58,6 +67,16 @@ def run_bulk(
             on_progress(progress.chunk + 1, total)
     checkpoint.unlink()
     return trajectory
+
+
+def _release(folder: Path, *, remove: bool) -> None:
+    """Leave no trace of a recipe that was refused before anything was computed."""
+    if (folder / "checkpoint.npz").exists() or (folder / "trajectory.dump").exists():
+        return
+    for name in ("recipe.json", "thermo.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if remove and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _claim(path: Path, recipe: BulkRecipe) -> None:

@@ -132,6 +132,10 @@ def classify(
         InputError: If positions or cell are not usable, or an argument is out of range.
         ModelError: If the model cannot be loaded.
     """
+    if isinstance(frames, str | Path) or not isinstance(frames, Atoms | Iterable):
+        raise InputError(
+            f"classify takes ase.Atoms or frames such as mdlens.read(path) gives, got {frames!r}"
+        )
     loaded = model if isinstance(model, StructureModel) else load_model(model)
     _check_at_least(0, threads=threads)
     _check_at_least(1, batch=batch)
