@@ -325,6 +325,25 @@ def long_number(model: onnx.ModelProto) -> None:
     helper.set_model_props(model, {"mdlens": text})
 
 
+def number_beyond_floats(model: onnx.ModelProto) -> None:
+    set_metadata(model, scores={"a": {"accuracy": {"value": 10**400}}})
+
+
+def infinite_number(model: onnx.ModelProto) -> None:
+    text = METADATA.to_json().replace('"scores": {}', '"scores": {"a": 1e999}')
+    helper.set_model_props(model, {"mdlens": text})
+
+
+def growth_with_the_batch(model: onnx.ModelProto) -> None:
+    """One number for one map, 17 GB for a batch: its fourth power."""
+    nodes = [helper.make_node("AveragePool", ["maps"], ["b0"], kernel_shape=[SIZE, SIZE])]
+    for axis, perm in ((1, [1, 0, 2, 3]), (2, [2, 1, 0, 3]), (3, [3, 1, 2, 0])):
+        product = "b0" if axis == 1 else f"p{axis - 1}"
+        nodes.append(helper.make_node("Transpose", ["b0"], [f"b{axis}"], perm=perm))
+        nodes.append(helper.make_node("Mul", [product, f"b{axis}"], [f"p{axis}"]))
+    model.graph.node.extend(nodes)
+
+
 def nan_temperature(model: onnx.ModelProto) -> None:
     helper.set_model_props(model, {"mdlens": METADATA.to_json().replace("2.0", "NaN", 1)})
 
@@ -365,6 +384,9 @@ HOSTILE: list[tuple[Callable[[onnx.ModelProto], None], str]] = [
     (deep_json, "must be JSON"),
     (long_json, "at most"),
     (long_number, "must be JSON"),
+    (number_beyond_floats, "401 digits"),
+    (infinite_number, "1e999"),
+    (growth_with_the_batch, "numbers per map"),
     (nan_temperature, "NaN"),
 ]
 

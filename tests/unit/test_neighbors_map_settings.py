@@ -57,6 +57,7 @@ def test_settings_survive_json(name):
         ({"candidates": -1}, "candidates must be an integer"),
         ({"scale_neighbors": 0}, "scale_neighbors must be an integer"),
         ({"gamma": 0}, "gamma must be a positive number of at most 12"),
+        ({"beta": 10**400}, "beta must be a positive number"),
         ({"gamma": "2"}, "gamma must be a positive number"),
         ({"beta": float("nan")}, "beta must be a positive number"),
         ({"beta": float("inf")}, "beta must be a positive number"),

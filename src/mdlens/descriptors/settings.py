@@ -1,6 +1,7 @@
 """What a Neighbors Map is made of: the settings that travel with every model."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, TypeAlias
@@ -114,7 +115,8 @@ def _check_integer(name: str, value: Any, largest: int) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Tell whether a value is a finite number; integers too large for a float are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _check_positive(name: str, value: Any, largest: float = math.inf) -> None:

@@ -31,11 +31,12 @@ LARGEST_ARRAY = 250_000
 _MOST_NODES = 10_000
 
 
-def parse_graph(data: bytes) -> onnx.ModelProto:
+def parse_graph(data: bytes, *, batch: int = 1) -> onnx.ModelProto:
     """Parse a model and refuse whatever is not plain arithmetic on maps.
 
     Args:
         data: Contents of an .onnx file.
+        batch: Most maps that are run at once: no array may grow faster than their number.
 
     Returns:
         The model, without fields that this version of ONNX does not know.
@@ -55,7 +56,8 @@ def parse_graph(data: bytes) -> onnx.ModelProto:
     _check_nodes(model.graph)
     for tensor in _tensors(model.graph):
         _check_tensor(tensor)
-    _check_arrays(model)
+    for maps in sorted({1, batch}):
+        _check_arrays(model, maps)
     return model
 
 
@@ -135,19 +137,19 @@ def _check_stored_values(tensor: onnx.TensorProto) -> None:
         raise InputError(f"the weights {tensor.name!r:.60} hold NaN or infinity")
 
 
-def _check_arrays(model: onnx.ModelProto) -> None:
-    """Bound every intermediate array, with one map as the batch."""
+def _check_arrays(model: onnx.ModelProto, maps: int) -> None:
+    """Bound every intermediate array for a batch of so many maps."""
     single = onnx.ModelProto()
     single.CopyFrom(model)
     for port in (*single.graph.input, *single.graph.output):
         axes = port.type.tensor_type.shape.dim
         if axes:
-            axes[0].dim_value = 1
+            axes[0].dim_value = maps
     del single.graph.value_info[:]
     shapes = _inferred_shapes(single)
     for node in single.graph.node:
         for name in filter(None, node.output):
-            _check_size(name, shapes.get(name))
+            _check_size(name, shapes.get(name), maps)
 
 
 def _inferred_shapes(model: onnx.ModelProto) -> dict[str, list[Any]]:
@@ -164,11 +166,11 @@ def _inferred_shapes(model: onnx.ModelProto) -> dict[str, list[Any]]:
     }
 
 
-def _check_size(name: str, axes: list[Any] | None) -> None:
+def _check_size(name: str, axes: list[Any] | None, maps: int) -> None:
     if axes is None or any(not axis.HasField("dim_value") or axis.dim_value < 0 for axis in axes):
         raise InputError(f"the size of the array {name!r:.60} cannot be told before running")
     elements = math.prod(axis.dim_value for axis in axes)
-    if elements > LARGEST_ARRAY:
+    if elements > LARGEST_ARRAY * maps:
         raise InputError(
-            f"the array {name!r:.60} would hold {elements} numbers per map; at most {LARGEST_ARRAY}"
+            f"the array {name!r:.60} would hold {elements // maps} numbers per map; at most {LARGEST_ARRAY}"
         )

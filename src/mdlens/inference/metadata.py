@@ -20,6 +20,7 @@ UNKNOWN_ID = 0
 
 LARGEST_TEXT = 1_000_000
 _LARGEST_ID = 2**31 - 1
+_MOST_DIGITS = 100
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
 
@@ -124,7 +125,9 @@ def _parse(text: str) -> dict[str, Any]:
     if len(text) > LARGEST_TEXT:
         raise InputError(f"metadata must be at most {LARGEST_TEXT} characters, got {len(text)}")
     try:
-        values = json.loads(text, parse_constant=_refuse_constant)
+        values = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite_number, parse_int=_small_integer
+        )
     except (ValueError, RecursionError) as error:
         raise InputError(f"metadata must be JSON: {error}") from error
     if not isinstance(values, dict):
@@ -133,7 +136,17 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a JSON number")
+    raise ValueError(f"{text} is not a number of ordinary size")
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_constant(text[:40])
+
+
+def _small_integer(text: str) -> int:
+    """Read an integer that a float can hold, so that nothing overflows when it is shown or computed with."""
+    return int(text) if len(text) <= _MOST_DIGITS else _refuse_constant(f"an integer of {len(text)} digits")
 
 
 def _check_keys(values: Mapping[str, Any]) -> None:

@@ -153,7 +153,7 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
     file = _find(model)
     data = _read(file)
     try:
-        graph = parse_graph(data)
+        graph = parse_graph(data, batch=BATCH)
         metadata = read_metadata(graph)
         embedding_size = _check_ports(graph.graph, metadata)
         session = _open_session(graph.SerializeToString())
