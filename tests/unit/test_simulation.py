@@ -66,12 +66,31 @@ def test_block_is_cubelike():
     [
         (("fancy", ["Cu"], 3.6), "lattice must be one of"),
         (("fcc", ["Cu"], 0.0), "lattice_constant must be positive"),
+        (("fcc", ["Cu"], np.inf), "lattice_constant must be positive"),
         (("rocksalt", ["Na"], 5.6), "needs 2 element"),
     ],
 )
 def test_lattice_errors(arguments, message):
     with pytest.raises(InputError, match=message):
         build_lattice(*arguments)
+
+
+@pytest.mark.parametrize("ratio", [-1.6, 0.0, np.nan, np.inf])
+def test_a_wrong_axial_ratio(ratio):
+    with pytest.raises(InputError, match="c_over_a must be a positive number"):
+        build_lattice("hcp", ["Mg"], 3.2, c_over_a=ratio, atoms_at_least=100)
+
+
+def test_a_run_needs_a_folder_it_can_use(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file: cannot hold the run: .*choose another folder"):
+        run_bulk(COPPER, tmp_path / "file")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04cut")
+    with pytest.raises(InputError, match=r"checkpoint\.npz is damaged"):
+        run_bulk(COPPER, tmp_path)
 
 
 @pytest.mark.parametrize(

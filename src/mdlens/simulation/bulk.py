@@ -127,8 +127,8 @@ def simulate_bulk(
     """Run a recipe in LAMMPS and yield the state after each chunk of its schedule.
 
     Going on from an earlier ``state`` (with its ``first_chunk``) keeps positions, cell and velocities; the
-    thermostat's own variables start
-    anew, so the continuation samples the same ensemble without being the same trajectory to the last bit.
+    thermostat's own variables start anew, so the continuation samples the same ensemble without being the
+    same trajectory to the last bit.
 
     Args:
         recipe: What to simulate.

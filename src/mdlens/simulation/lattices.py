@@ -70,8 +70,10 @@ def build_lattice(
     """
     if lattice not in _CELLS:
         raise InputError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
-    if not lattice_constant > 0:
+    if not 0 < lattice_constant < np.inf:
         raise InputError(f"lattice_constant must be positive (Angstrom), got {lattice_constant}")
+    if c_over_a is not None and not 0 < c_over_a < np.inf:
+        raise InputError(f"c_over_a must be a positive number, got {c_over_a}")
     edges, basis, sublattice = _CELLS[lattice]
     if len(elements) != max(sublattice) + 1:
         raise InputError(f"lattice {lattice} needs {max(sublattice) + 1} element(s), got {len(elements)}")

@@ -80,8 +80,8 @@ def load_potential(name: str, elements: Sequence[str]) -> Potential:
     """Commands for a potential by file name or path, or for one of the built-in analytic ones.
 
     Built in: ``lj:EPSILON,SIGMA,CUTOFF`` (eV, Angstrom), ``fumi-tosi`` (rock-salt alkali halides, Fumi & Tosi
-    1964, Ewald sums) and ``mW``
-    (mono-atomic water, Molinero & Moore, J. Phys. Chem. B 113, 4008 (2009); needs no file).
+    1964, Ewald sums) and ``mW`` (mono-atomic water, Molinero & Moore, J. Phys. Chem. B 113, 4008 (2009);
+    needs no file).
 
     Raises:
         InputError: If the name, the file or its style is unknown, or the elements do not fit.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,10 +22,9 @@ def run_bulk(
     """Run a recipe into ``folder`` and return the path of its trajectory.
 
     The folder gets ``recipe.json``, ``trajectory.dump`` (the recorded frames), ``thermo.csv`` (per recorded
-    frame: step, K, K, eV/atom,
-    Angstrom^3/atom) and, while running, ``trajectory.dump.partial`` and ``checkpoint.npz``. Called again with
-    the same recipe it goes on
-    from the checkpoint, or returns at once when all is done.
+    frame: step, K, K, eV/atom, Angstrom^3/atom) and, while running, ``trajectory.dump.partial`` and
+    ``checkpoint.npz``. Called again with the same recipe it goes on from the checkpoint, or returns at once
+    when all is done.
 
     Args:
         recipe: What to simulate.
@@ -32,11 +32,11 @@ def run_bulk(
         on_progress: Called with (chunks done, chunks in all).
 
     Raises:
-        InputError: If the folder holds a run of another recipe, or LAMMPS refuses the recipe.
+        InputError: If the folder cannot be used or holds a run of another recipe, or LAMMPS refuses the
+            recipe.
     """
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder / "recipe.json", recipe)
+    _claim(folder, recipe)
     try:
         return _run_claimed(recipe, folder, on_progress)
     except InputError:
@@ -71,7 +71,8 @@ def _run_claimed(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, i
 
 def _release(folder: Path, *, remove: bool) -> None:
     """Leave no trace of a recipe that was refused before anything was computed."""
-    if (folder / "checkpoint.npz").exists() or (folder / "trajectory.dump").exists():
+    begun = ("checkpoint.npz", "trajectory.dump", "trajectory.dump.partial")  # the last: by another process
+    if any((folder / name).exists() for name in begun):
         return
     for name in ("recipe.json", "thermo.csv"):
         (folder / name).unlink(missing_ok=True)
@@ -79,13 +80,19 @@ def _release(folder: Path, *, remove: bool) -> None:
         folder.rmdir()
 
 
-def _claim(path: Path, recipe: BulkRecipe) -> None:
+def _claim(folder: Path, recipe: BulkRecipe) -> None:
+    """Make the folder of a run, or check that it holds a run of this very recipe."""
+    path = folder / "recipe.json"
     text = json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise InputError(
-            f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
-        )
-    path.write_text(text, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
+            )
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot hold the run: {error.strerror}; choose another folder") from error
 
 
 def _set_aside(folder: Path, recorded: int) -> Iterator[Atoms]:
@@ -154,10 +161,10 @@ def _load_checkpoint(path: Path) -> tuple[int, int, Atoms | None]:
     if not path.exists():
         return 0, 0, None
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
             state = Atoms(positions=saved["positions"], cell=saved["cell"], pbc=True)
             state.arrays["velocities"] = saved["velocities"]
             state.info["timestep"] = int(saved["timestep"])
             return int(saved["done"]), int(saved["recorded"]), state
-    except (OSError, KeyError, ValueError) as error:
+    except (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged ({error}): remove it to start the run over") from error
