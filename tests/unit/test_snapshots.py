@@ -126,6 +126,7 @@ def table(**changes: object) -> np.ndarray:
         {"table": table(provenance=3, snapshots=["a", "a", "b"])},
         {"positions": np.full((9, 3), np.nan, np.float32)},
         {"cells": np.zeros((3, 2))},
+        {"cells": np.zeros((1, 3, 3))},
         {"labels": np.full(9, 100, np.int8)},
     ],
 )

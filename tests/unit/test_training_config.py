@@ -77,6 +77,11 @@ def test_false_stands_for_what_toml_cannot_write() -> None:
         (DATA + "[fit]\nepochs = 0", r"\[fit\] epochs must lie between 1 and"),
         (DATA + "[fit]\nlearning_rate = nan", r"'fit\.learning_rate' must be a finite number"),
         (DATA + "[fit]\nlearning_rate = 'fast'", r"'fit\.learning_rate' must be a finite number, got 'fast'"),
+        (
+            DATA + "[fit]\nlearning_rate = 1" + 400 * "0",
+            r"'fit\.learning_rate' must be a finite number, got 1000",
+        ),
+        (DATA + "[fit]\nepochs = 1" + 5000 * "0", r"is not TOML"),
         (DATA + "[augmentation]\nvacancies = 0.5", r"'augmentation\.vacancies' must be a list"),
         (
             DATA + "[augmentation]\nvacancies = ['a']",

@@ -1,6 +1,7 @@
 """The configuration of `mdlens train crystal`: a TOML file read into frozen, checked tables."""
 
 import math
+import sys
 import tomllib
 import types
 from collections.abc import Callable, Mapping
@@ -34,8 +35,11 @@ class ModelConfig:
         version: Version written into the model file.
         classes: Order of the classes; empty takes them from the data.
         ids: Number of each class in labelled files; empty takes OVITO's where all classes have one, else 1,
-            2, ... network: "compact" or "published". width: Width of the compact network. depth: Residual
-            convolutions of the compact network. dropout: Dropout of the compact network.
+            2, and so on.
+        network: "compact" or "published".
+        width: Width of the compact network.
+        depth: Residual convolutions of the compact network.
+        dropout: Dropout of the compact network.
     """
 
     name: str = "structure"
@@ -158,7 +162,7 @@ def parse_config(text: str) -> TrainingConfig:
     """Read the text of a configuration file, see `load_config`."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError also for integers of thousands of digits
         raise InputError(f"is not TOML: {error}") from error
     return read_table(TrainingConfig, table, "")
 
@@ -210,7 +214,7 @@ def _read_value(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list):
             raise InputError(f"{path!r} must be a list, got {value!r:.60}")
         return tuple(_read_value(get_args(hint)[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not hint or (hint is float and not math.isfinite(value)):
         raise InputError(f"{path!r} must be {_KIND_NAMES[hint]}, got {value!r:.60}")

@@ -143,7 +143,7 @@ def fit_network(
     """Fit a network and give it back with the weights of the epoch that validated best.
 
     `FOLDER/last.ckpt` is written after every epoch and continued from when it is there; a run that was
-    interrupted and continued gives the weights of one that was not. `FOLDER/log.csv` has losses,
+    interrupted and continued gives the weights of one that was not. `FOLDER/log.csv` has losses and
     accuracy by epoch.
 
     Args:

@@ -32,6 +32,7 @@ _ARRAYS = (
 )
 _DAMAGE = (
     EOFError,
+    IndexError,
     InputError,
     KeyError,
     MemoryError,

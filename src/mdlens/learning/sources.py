@@ -25,7 +25,8 @@ def load_data(entries: Sequence[DataConfig], classes: Sequence[str], folder: Pat
 
     Raises:
         InputError: If a label is not among the classes, or a frame has no atoms of a known element where
-            asked. FormatError: If a file is damaged.
+            asked.
+        FormatError: If a file is damaged.
     """
     names = list(classes)
     snapshots: list[LabelledSnapshot] = []
