@@ -312,3 +312,8 @@ def test_reads_the_same_as_ase_iread_of_a_written_dump(tmp_path):
     path = tmp_path / "one.xyz"
     ase.io.write(path, read(DUMPS / "wrapped.dump")[0])
     np.testing.assert_allclose(read(path)[0].positions, read(DUMPS / "wrapped.dump")[0].positions, atol=1e-8)
+
+
+def test_a_frame_number_may_be_a_numpy_integer():
+    [atoms] = read(DUMPS / "vanishing.dump", np.int64(0))
+    assert atoms.info["timestep"] == read(DUMPS / "vanishing.dump")[0].info["timestep"]

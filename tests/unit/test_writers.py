@@ -379,6 +379,16 @@ def test_a_partial_file_of_a_dead_process_is_replaced(tmp_path):
     assert len(read(tmp_path / "out.dump")) == 1
 
 
+def test_an_output_finished_while_it_was_being_opened_is_not_cut(tmp_path, monkeypatch):
+    """The other writer renames its file and lets the lock go between our opening and our locking."""
+    (tmp_path / "out.dump.partial").write_text("whole")
+    finish = (tmp_path / "out.dump.partial").rename
+    monkeypatch.setattr("mdlens.io.writer.fcntl.flock", lambda *_: finish(tmp_path / "out.dump"))
+    with pytest.raises(InputError, match="another process has just finished writing it"):
+        open_writer(tmp_path / "out.dump")
+    assert (tmp_path / "out.dump").read_text() == "whole"
+
+
 def test_two_writers_of_one_output_are_kept_apart(tmp_path):
     with open_writer(tmp_path / "out.dump") as writer:
         with pytest.raises(InputError, match="another process is writing it"):

@@ -34,8 +34,8 @@ class Trajectory:
 
     def __init__(self, source: FrameSource, frames: slice | int = slice(None)) -> None:
         self._source = source
-        self._frame = frames if isinstance(frames, int) else None
-        self._slices: tuple[slice, ...] = (_one(frames) if isinstance(frames, int) else frames,)
+        self._frame = None if isinstance(frames, slice) else int(frames)
+        self._slices: tuple[slice, ...] = (frames if isinstance(frames, slice) else _one(int(frames)),)
         if any(s.step == 0 for s in self._slices):
             raise InputError("the step of a slice of frames must not be 0")
 

@@ -212,8 +212,18 @@ def _open_partial(path: Path, partial: Path) -> BinaryIO:
         ) from error
     except OSError:
         pass  # some network file systems have no locks
+    if not _is_still(file, partial):
+        file.close()
+        raise InputError(f"{path}: another process has just finished writing it; name another output")
     file.truncate(0)
     return file
+
+
+def _is_still(file: BinaryIO, path: Path) -> bool:
+    """Tell whether an open file still has this name; its writer may have renamed it before our lock."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
 
 
 def _columns_of(like: str | Path | None) -> tuple[str, ...] | None:
