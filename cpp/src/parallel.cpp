@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -38,7 +39,10 @@ void parallel_for(std::size_t items, std::size_t grain, int threads,
   };
   std::vector<std::thread> pool;
   pool.reserve(static_cast<std::size_t>(workers - 1));
-  for (int t = 1; t < workers; ++t) pool.emplace_back(work, t);
+  try {
+    for (int t = 1; t < workers; ++t) pool.emplace_back(work, t);
+  } catch (const std::system_error&) {  // the system gives no more threads: those there are do the work
+  }
   work(0);
   for (auto& thread : pool) thread.join();
   if (failure) std::rethrow_exception(failure);
