@@ -3,12 +3,10 @@
     python studies/structure_model/evaluate.py [--model NAME|PATH] [--data test.npz] [--out results.json]
 
 The test set (`test.npz`) takes no part in training, in the choice of the network or in calibration. Three
-tables: accuracy per
-system and temperature, accuracy at the melting temperature with atoms missing at random, and accuracy on
-ideal
-lattices under Gaussian noise. "top" counts the most probable class, "accepted" the share of atoms that are
-not
-"unknown", "accepted_right" the accuracy among those. Intervals (95 %) draw whole snapshots again.
+tables: accuracy per system and temperature, accuracy at the melting temperature with atoms missing at random,
+and accuracy on ideal lattices under Gaussian noise; those lattices, at other sizes, are in the training data.
+"mdlens" counts the most probable class, "mdlens_accepted" the share of atoms that are not "unknown",
+"mdlens_accepted_right" the accuracy among those. Intervals (95 %) draw whole snapshots again.
 """
 
 import argparse

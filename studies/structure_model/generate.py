@@ -3,11 +3,9 @@
     python studies/structure_model/generate.py PARTS/ [--only NAME]
 
 One .npz per system, skipped when it is already there, so an interrupted run goes on where it stopped.
-`pack.py` joins them.
-A crystal's schedule climbs until its inherent structure is no longer the crystal; what was recorded on the
-way melting is dropped. An atom
-keeps the class only where PTM of the minimised copy agrees; others get -1 (defects made by the heat) and take
-no part.
+`pack.py` joins them. A crystal's schedule climbs until its inherent structure is no longer the crystal; what
+was recorded on the way melting is dropped. An atom keeps the class only where PTM of the minimised copy
+agrees; others get -1 (defects made by the heat) and take no part.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """The materials of the shipped structure model: what is simulated for training, and what is kept apart for
 the final test.
 
-No element, let alone a potential, of the test list occurs in the training list except silicon and oxygen-free
-salts' chlorine: Si.edip is
-another potential than the two silicon ones trained on, KCl shares the anion with NaCl.
+No potential of the test list occurs in the training list, except that KCl takes the Fumi-Tosi form with its
+own parameters. Three elements occur in both: silicon (Si.edip is another potential than the two trained on),
+aluminium (in training only inside NiAl and CoAl) and chlorine (in training only inside NaCl).
 `melting` (K) scales the schedule of a system and is a rough figure. What is kept of it is decided by
 `MELTING`, the better estimate that the runs themselves gave.
 """
