@@ -206,3 +206,14 @@ def test_wrong_usage(mdlens_command, words):
     outcome = mdlens_command(*words)
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
+
+
+def test_a_name_too_long_for_the_system(refuse, write_dump, melting_frames):
+    source = write_dump(melting_frames[:1])
+    assert "too long" in refuse(source, "--json", "a" * 300)
+    assert "too long" in refuse(source, model="a" * 5000)
+
+
+def test_the_partial_name_of_an_output_is_an_input(refuse, write_dump, melting_frames):
+    source = write_dump(melting_frames[:1], name="in.dump.partial")
+    assert "one of the inputs" in refuse(source, "--json", source.with_suffix(""))

@@ -230,3 +230,11 @@ def test_the_installed_command(trajectory, tiny_model):
     )
     assert done.returncode == 0, done.stderr
     assert "disordered" in done.stdout
+
+
+def test_parallel_vectors_of_a_cell_that_is_not_periodic(mdlens_command, tmp_path):
+    lattice = 'Lattice="9 0 0 18 0 0 0 0 9" Properties=species:S:1:pos:R:3 pbc="F F F"'
+    (tmp_path / "flat.xyz").write_text(f"2\n{lattice}\nCu 0 0 0\nCu 2 0 0\n")
+    outcome = mdlens_command("flat.xyz", "--report", "flat.html")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "flat.html").exists()

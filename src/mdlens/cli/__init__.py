@@ -50,6 +50,10 @@ def main() -> None:
         app()
     except MdlensError as error:
         _leave(error, 2)
+    except (
+        OSError
+    ) as error:  # what no floor has turned into an error of ours, such as a name too long for the system
+        _leave(f"{error.filename or 'a file'}: {error.strerror or error}; check the paths given", 2)
     except KeyboardInterrupt as stop:
         _leave(stop.args[0] if stop.args else "interrupted", 130)
 

@@ -14,10 +14,9 @@ from ase import Atoms
 from mdlens.descriptors import MapSource
 from mdlens.errors import InputError
 from mdlens.inference import StructureModel, load_model
+from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
 from mdlens.types import Float32Array, Int32Array, IntArray
 
-UNKNOWN = "unknown"
-UNKNOWN_ID = 0
 BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
 
@@ -52,13 +51,13 @@ class Classification:
     @property
     def names(self) -> np.ndarray[Any, np.dtype[np.str_]]:
         """Name of each atom's class (N,), ``unknown`` where no class is probable enough."""
-        table = np.array([UNKNOWN, *self.classes], dtype=np.str_)
+        table = np.array([UNKNOWN_NAME, *self.classes], dtype=np.str_)
         return np.asarray(table[self._position()])
 
     def counts(self) -> dict[str, int]:
         """Count the atoms of each class, every class named, ``unknown`` last."""
         found = np.bincount(self._position(), minlength=len(self.classes) + 1).tolist()
-        return {**dict(zip(self.classes, found[1:], strict=True)), UNKNOWN: found[0]}
+        return {**dict(zip(self.classes, found[1:], strict=True)), UNKNOWN_NAME: found[0]}
 
     def fractions(self) -> dict[str, float]:
         """Give the atoms of each class over all atoms; zeros without atoms."""

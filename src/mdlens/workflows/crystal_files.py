@@ -118,7 +118,7 @@ def _check_distinct(jobs: Sequence[Job]) -> None:
     taken: set[Path] = set()
     for path in (path for job in jobs for path in job.outputs):
         place = path.resolve()
-        if place in inputs:
+        if place in inputs or place.with_name(place.name + ".partial") in inputs:
             raise InputError(f"{path}: this output is one of the inputs; give it another name")
         if place in taken:
             raise InputError(

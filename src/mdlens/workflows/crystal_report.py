@@ -13,9 +13,10 @@ from ase.geometry import complete_cell
 
 from mdlens.descriptors import MapSource
 from mdlens.inference import StructureModel
+from mdlens.inference.metadata import UNKNOWN_ID
 from mdlens.report import Exemplar, FrameSummary, ModelCard, Report, Scene
 from mdlens.types import FloatArray, IntArray
-from mdlens.workflows.crystal import UNKNOWN_ID, Classification
+from mdlens.workflows.crystal import Classification
 
 MOST_DRAWN: Final = 12_000
 BINS: Final = 50
@@ -178,7 +179,12 @@ def _origin(atoms: Atoms) -> FloatArray:
 
 def wrapped(atoms: Atoms) -> FloatArray:
     """Return the positions (N, 3) with every atom moved into the cell along its periodic directions."""
-    cell = complete_cell(atoms.cell.array)
+    cell = np.array(atoms.cell.array)
+    if np.linalg.matrix_rank(cell) < np.count_nonzero(cell.any(axis=1)):
+        cell[~atoms.pbc] = (
+            0.0  # vectors that are not periodic may be parallel to others; atoms do not move along them
+        )
+    cell = complete_cell(cell)
     origin = _origin(atoms)
     fractional = np.linalg.solve(cell.T, (atoms.positions - origin).T)
     fractional[atoms.pbc] %= 1.0
