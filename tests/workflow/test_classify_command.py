@@ -135,24 +135,20 @@ def test_an_extended_xyz_keeps_its_columns(mdlens_command, melting_frames, tmp_p
     assert "structure" in back.arrays
 
 
-def test_frames_without_atoms(mdlens_command, write_dump, melting_frames, tmp_path):
+def test_a_frame_without_atoms_is_refused_and_what_came_before_kept(
+    mdlens_command, write_dump, melting_frames, tmp_path
+):
     empty = Atoms(cell=melting_frames[0].cell, pbc=True)
     source = write_dump([melting_frames[0], empty, melting_frames[1]])
     outcome = mdlens_command(source, "-o", "out.dump", "--json", "out.json", "--report", "out.html")
-    assert outcome.code == 0
-    record = json.loads((tmp_path / "out.json").read_text())["frames"][1]
-    assert record["n_atoms"] == 0
-    assert record["mean_confidence"] is None
-    assert set(record["fractions"].values()) == {0.0}
-    assert [len(atoms) for atoms in mdlens.read(tmp_path / "out.dump")] == [256, 0, 256]
-    assert "1 frame without atoms" in (tmp_path / "out.html").read_text()
-
-
-def test_only_frames_without_atoms(mdlens_command, write_dump, melting_frames, tmp_path):
-    source = write_dump([Atoms(cell=melting_frames[0].cell, pbc=True)])
-    outcome = mdlens_command(source, "-o", "out.dump", "--report", "out.html")
-    assert outcome.code == 0
-    assert "No atoms to classify" in (tmp_path / "out.html").read_text()
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "frame 1" in outcome.err
+    assert "no atoms to classify" in outcome.err
+    assert "--frames" in outcome.err
+    assert [path.name for path in sorted(tmp_path.glob("out*"))] == ["out.dump.partial"]
+    assert mdlens_command(source, "-o", "out.dump", "--frames", "::2").code == 0
+    assert [len(atoms) for atoms in mdlens.read(tmp_path / "out.dump")] == [256, 256]
 
 
 def test_many_frames_are_printed_thinned(mdlens_command, write_dump, melting_frames):

@@ -26,8 +26,9 @@ def meaning_card(report: Report) -> str:
 the atom's <b>confidence</b>. It was calibrated on labelled data, so that of atoms with confidence 0.9 about
 nine in ten should be right, on material like that of the model's training and tests.</p>
 <p>Below <b>{model.threshold:.2f}</b> no structure is claimed and the atom is <b>unknown</b>.{calibrated}
-Unknown is not a structure of its own: atoms at surfaces, grain boundaries, dislocations and between two
-phases end there, and atoms of a structure that the model was never shown.</p>
+Unknown is not a structure of its own: many atoms at surfaces, grain boundaries, dislocations and between two
+phases end there, but not all of them: a boundary may also look like a crystal it is not. Atoms with fewer
+neighbours than a map has columns are always unknown.</p>
 <p>Confidence cannot see beyond that list: a foreign crystal that resembles a known one may be labelled with
 high confidence.</p></section>"""
 

@@ -15,7 +15,7 @@ from mdlens.descriptors import MapSource
 from mdlens.errors import InputError
 from mdlens.inference import StructureModel, load_model
 from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
-from mdlens.types import Float32Array, Int32Array, IntArray
+from mdlens.types import BoolArray, Float32Array, Int32Array, IntArray
 
 BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
@@ -114,7 +114,9 @@ def classify(
     """Tell which structure each atom is in.
 
     An atom gets the class of the highest probability, or ``unknown`` (0) where that is below the model's
-    calibrated threshold. Units are those of the frame; a scale-free model needs none.
+    calibrated threshold. An atom with fewer neighbours than a map has columns (a small cluster, an isolated
+    atom) is unknown too, all classes equally probable: such maps are outside what a model of the nearest
+    neighbours learns from. Units are those of the frame; a scale-free model needs none.
 
     Args:
         frames: One frame, or a trajectory: frames are then read and classified one by one as the result is
@@ -169,6 +171,7 @@ def classify_maps(
         progress: Called with the number of atoms of each finished batch.
     """
     n_atoms, order = len(source), source.order
+    known = np.empty(n_atoms, np.bool_)
     probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
     embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
     buffers = local()
@@ -180,19 +183,31 @@ def classify_maps(
             buffers.maps = np.empty((min(batch, n_atoms), *shape), np.float32)
         maps = source.maps(chosen, out=buffers.maps[: len(chosen)])
         part = model.predict(maps, threads=1)
-        probabilities[chosen] = part[0]
+        alone = too_few_neighbors(maps, model)
+        probabilities[chosen] = np.where(alone[:, None], np.float32(1 / len(model.classes)), part[0])
+        known[chosen] = ~alone
         if embedded is not None:
             embedded[chosen] = part[1]
         return len(chosen)
 
     _run_all(run, range(0, n_atoms, batch), threads, progress or (lambda _: None))
     return Classification(
-        labels=assign(probabilities, model.ids, model.threshold),
+        labels=np.where(known, assign(probabilities, model.ids, model.threshold), np.int32(UNKNOWN_ID)),
         probabilities=probabilities,
         embeddings=embedded,
         classes=model.classes,
         ids=model.ids,
     )
+
+
+def too_few_neighbors(maps: Float32Array, model: StructureModel) -> BoolArray:
+    """Tell which maps (M, C, n, n) of the nearest neighbours end before their last column, (M,).
+
+    Only a system of at most n atoms without periodicity, or atoms all in one place, can give such a map.
+    """
+    if model.settings.candidates is None:
+        return np.zeros(len(maps), np.bool_)
+    return np.asarray(~maps[:, :, 0, -1].any(axis=1))
 
 
 def _check_at_least(lowest: int, **values: int) -> None:

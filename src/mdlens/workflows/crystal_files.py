@@ -217,12 +217,23 @@ class _Run:
         summaries: list[FrameSummary] = []
         with _writer(self.job) as writer, _telling_what_is_kept(self.job, writer):
             for number, atoms in trajectory.numbered():
+                self.refuse_empty(number, atoms)
                 summaries.append(self.one_frame(number, atoms, len(summaries)))
                 if writer is not None:
                     writer.write(atoms)
             if not summaries:
                 raise InputError(f"{self.job.source}: none of its frames was chosen; choose others")
         return tuple(summaries)
+
+    def refuse_empty(self, number: int, atoms: Atoms) -> None:
+        """Refuse a frame without atoms: in a file to classify it is a slip, such as a group that selects none."""
+        if not len(atoms):
+            step = atoms.info.get("timestep")
+            place = f"frame {number}" if step is None else f"frame {number} (timestep {step})"
+            raise InputError(
+                f"{self.job.source}, {place}: has no atoms to classify; leave it out with --frames, or dump a "
+                "group that holds atoms"
+            )
 
     def one_frame(self, number: int, atoms: Atoms, done: int) -> FrameSummary:
         """Classify a frame, label its atoms in place and return its summary."""
