@@ -1,4 +1,4 @@
-"""Score the shipped model on systems and potential files it never saw, next to the geometric methods of OVITO.
+"""Score the shipped model on systems and potential files it never saw, next to OVITO's geometric methods.
 
     python studies/structure_model/evaluate.py [--model NAME|PATH] [--data test.npz] [--out results.json]
 

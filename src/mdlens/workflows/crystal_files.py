@@ -226,13 +226,13 @@ class _Run:
         return tuple(summaries)
 
     def refuse_empty(self, number: int, atoms: Atoms) -> None:
-        """Refuse a frame without atoms: in a file to classify it is a slip, such as a group that selects none."""
+        """Refuse a frame without atoms: it is a slip, such as the dump of a group that selects none."""
         if not len(atoms):
             step = atoms.info.get("timestep")
             place = f"frame {number}" if step is None else f"frame {number} (timestep {step})"
             raise InputError(
-                f"{self.job.source}, {place}: has no atoms to classify; leave it out with --frames, or dump a "
-                "group that holds atoms"
+                f"{self.job.source}, {place}: has no atoms to classify; leave it out with --frames, or dump "
+                "a group that holds atoms"
             )
 
     def one_frame(self, number: int, atoms: Atoms, done: int) -> FrameSummary:

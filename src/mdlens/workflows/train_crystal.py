@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mdlens.errors import InputError
-from mdlens.inference import ModelMetadata, StructureModel
+from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.structure_model import softmax
 from mdlens.learning.calibration import choose_threshold, fit_temperature, negative_log_likelihood
 from mdlens.learning.config import KNOWN_IDS, ModelConfig, TrainingConfig, load_config, parse_config
@@ -86,6 +86,9 @@ def train_crystal(
         ModelError: If torch and ONNX Runtime disagree on the result.
     """
     run = _prepare(config_file, folder, threads)
+    finished = folder / "model.onnx"
+    if finished.is_file() and (folder / "metrics.json").is_file():
+        return load_model(finished)
     validation = run.sampler("validation", run.config.fit.class_shares).draw(
         run.config.fit.validation_maps, run.config.augmentation, run.rng(_VALIDATE)
     )
