@@ -344,6 +344,23 @@ def growth_with_the_batch(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
+def endless_pool(model: onnx.ModelProto) -> None:
+    """Few numbers come out, each the mean of 25 million."""
+    node = helper.make_node("AveragePool", ["maps"], ["mean"], kernel_shape=[5001, 5001], pads=[2500] * 4)
+    model.graph.node.append(node)
+
+
+def endless_convolution(model: onnx.ModelProto) -> None:
+    """Layers of 64 channels, 0.6 billion multiply-adds each."""
+    kernel = np.ones((64, 64, 49, 49), np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(kernel[:, :1], "first"))
+    model.graph.initializer.append(numpy_helper.from_array(kernel, "next"))
+    for number, name in enumerate(("first", "next", "next")):
+        source = "maps" if number == 0 else f"wide{number - 1}"
+        node = helper.make_node("Conv", [source, name], [f"wide{number}"], pads=[24] * 4)
+        model.graph.node.append(node)
+
+
 def nan_temperature(model: onnx.ModelProto) -> None:
     helper.set_model_props(model, {"mdlens": METADATA.to_json().replace("2.0", "NaN", 1)})
 
@@ -387,6 +404,8 @@ HOSTILE: list[tuple[Callable[[onnx.ModelProto], None], str]] = [
     (number_beyond_floats, "401 digits"),
     (infinite_number, "1e999"),
     (growth_with_the_batch, "numbers per map"),
+    (endless_pool, "multiply-adds per map"),
+    (endless_convolution, "multiply-adds per map"),
     (nan_temperature, "NaN"),
 ]
 

@@ -1,7 +1,7 @@
 """Checks that make an ONNX file from a stranger harmless before a runtime sees it.
 
 A model file may only do arithmetic on one batch of maps: operators of an allow-list, no subgraphs, no
-functions, no other files, weights that are really there, and no intermediate array out of proportion.
+functions, no other files, weights that are really there, and neither arrays nor work out of proportion.
 """
 
 import math
@@ -27,6 +27,8 @@ ALLOWED_WEIGHT_TYPES = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 NEWEST_OPSET = 26
 LARGEST_ARRAY = 250_000
 """Most elements of any intermediate array per map."""
+LARGEST_WORK = 1_000_000_000
+"""Most multiply-adds per map; the published network has 6.5 million."""
 
 _MOST_NODES = 10_000
 
@@ -150,6 +152,27 @@ def _check_arrays(model: onnx.ModelProto, maps: int) -> None:
     for node in single.graph.node:
         for name in filter(None, node.output):
             _check_size(name, shapes.get(name), maps)
+    sizes = {name: [axis.dim_value for axis in axes] for name, axes in shapes.items()}
+    sizes |= {
+        port.name: [a.dim_value for a in port.type.tensor_type.shape.dim] for port in single.graph.input
+    }
+    sizes |= {tensor.name: list(tensor.dims) for tensor in single.graph.initializer}
+    work = sum(_multiply_adds(node, sizes) for node in single.graph.node)
+    if work > LARGEST_WORK * maps:
+        raise InputError(
+            f"it would take {work // maps} multiply-adds per map; at most {LARGEST_WORK} are done"
+        )
+
+
+def _multiply_adds(node: onnx.NodeProto, sizes: dict[str, list[int]]) -> int:
+    """Bound the multiply-adds of one operation: its output times what each number of it sums over."""
+    output = math.prod(sizes.get(node.output[0], []))
+    if node.op_type == "Conv":
+        return output * math.prod(sizes.get(node.input[1], [])[1:])
+    if node.op_type in ("Gemm", "MatMul"):
+        return output * max(sizes.get(node.input[0], [])[-2:], default=1)
+    kernels = [attribute.ints for attribute in node.attribute if attribute.name == "kernel_shape"]
+    return output * math.prod(kernels[0]) if kernels else output
 
 
 def _inferred_shapes(model: onnx.ModelProto) -> dict[str, list[Any]]:
