@@ -85,10 +85,10 @@ def draw(results: dict, path: Path) -> None:
     figure, axis = plt.subplots(figsize=(7.2, 0.28 * len(systems) + 1.6), layout="constrained")
     rows = range(len(systems) - 1, -1, -1)
     for method, (label, marker, colour) in reversed(METHODS.items()):
-        values = [results["thermal"][s][MELTING][method]["value"] for s in systems]
-        axis.plot(
-            values, list(rows), marker, color=colour, label=label, markersize=6, markeredgecolor="white"
-        )
+        known = [(s, row) for s, row in zip(systems, rows, strict=True) if knows(method, s)]
+        values = [results["thermal"][s][MELTING][method]["value"] for s, _ in known]
+        style = {"color": colour, "label": label, "markersize": 6, "markeredgecolor": "white"}
+        axis.plot(values, [row for _, row in known], marker, **style)
     axis.set_yticks(list(rows), systems)
     axis.set_xlim(-2, 102)
     axis.set_xlabel("atoms labelled right at the melting temperature (%)")

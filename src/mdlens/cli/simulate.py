@@ -10,7 +10,7 @@ from rich.progress import Progress
 from mdlens.errors import InputError
 
 if TYPE_CHECKING:
-    from mdlens.simulation import Stage
+    from mdlens.simulation import BulkRecipe, Stage
 
 _BULK_HELP = """Hold, heat, cool or melt a periodic block of one phase in LAMMPS (metal units).
 
@@ -69,7 +69,7 @@ def bulk(
     seed: Annotated[int, typer.Option(help="Of the start velocities.")] = 1,
 ) -> None:
     """Run the bulk recipe of the options into a folder."""
-    from mdlens.simulation import BulkRecipe, run_bulk
+    from mdlens.simulation import BulkRecipe
 
     elements = tuple(e.strip() for e in element.split(","))
     start, stop = _temperatures(temperature)
@@ -87,13 +87,19 @@ def bulk(
         timestep=timestep,
         seed=seed,
     )
+    trajectory = _run(recipe, out)
+    typer.echo(f"{trajectory}: {snapshots} frames; energies and volumes in {out / 'thermo.csv'}")
+
+
+def _run(recipe: "BulkRecipe", out: Path) -> Path:
+    from mdlens.simulation import run_bulk
+
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{' '.join(elements)} {lattice}", total=None)
-        trajectory = run_bulk(
+        task = bar.add_task(f"{' '.join(recipe.elements)} {recipe.lattice}", total=None)
+        return run_bulk(
             recipe, out, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
-    typer.echo(f"{trajectory}: {snapshots} frames; energies and volumes in {out / 'thermo.csv'}")
 
 
 def _stages(
