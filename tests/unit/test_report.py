@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+from mdlens.io.whole_file import write_whole
 from mdlens.report import Exemplar, FrameSummary, ModelCard, Report, Scene, render, write_report
 from mdlens.report.colors import class_colors, class_dashes
 from mdlens.report.figures import confidence_figure, fractions_figure, scene_figure, spread
 from mdlens.report.images import encode_png, map_png
 from mdlens.report.tables import count_table, frame_table
-from mdlens.report.text import percent, printable, write_whole
+from mdlens.report.text import percent, printable
 from mdlens.report.words import cautions, headline
 
 NAMES = ("fcc", "bcc", "mine", "unknown")

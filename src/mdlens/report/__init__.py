@@ -2,7 +2,7 @@
 
 from mdlens.report.data import Exemplar, FrameSummary, ModelCard, Report, Scene
 from mdlens.report.page import render, write_report
-from mdlens.report.text import percent, printable, write_whole
+from mdlens.report.text import percent, printable
 
 __all__ = [
     "Exemplar",
@@ -14,5 +14,4 @@ __all__ = [
     "printable",
     "render",
     "write_report",
-    "write_whole",
 ]

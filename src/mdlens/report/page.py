@@ -7,11 +7,12 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from mdlens.io.whole_file import write_whole
 from mdlens.report import cards, figures, tables, words
 from mdlens.report.colors import UNKNOWN, class_colors
 from mdlens.report.data import Exemplar, Report, Scene
 from mdlens.report.images import data_uri, map_png
-from mdlens.report.text import escaped, percent, pretty, write_whole
+from mdlens.report.text import escaped, percent, pretty
 
 # Nothing can be fetched or sent, whatever the page contains.
 _POLICY = (

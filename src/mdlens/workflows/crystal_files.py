@@ -23,7 +23,8 @@ from mdlens.io import (
     open_writer,
     read,
 )
-from mdlens.report import FrameSummary, write_report, write_whole
+from mdlens.io.whole_file import write_whole
+from mdlens.report import FrameSummary, write_report
 from mdlens.workflows.crystal import Classification, classify_maps
 from mdlens.workflows.crystal_report import ReportBuilder
 

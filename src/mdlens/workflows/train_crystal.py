@@ -16,6 +16,7 @@ from torch import nn
 from mdlens.errors import InputError
 from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.structure_model import softmax
+from mdlens.io.whole_file import write_whole
 from mdlens.learning.calibration import choose_threshold, fit_temperature, negative_log_likelihood
 from mdlens.learning.config import KNOWN_IDS, ModelConfig, TrainingConfig, load_config, parse_config
 from mdlens.learning.evaluation import evaluate, plain_json, summary
@@ -288,6 +289,4 @@ def _processor() -> str:
 
 
 def _write_json(file: Path, values: Mapping[str, Any]) -> None:
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(plain_json(values), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps(plain_json(values), indent=1, allow_nan=False) + "\n")

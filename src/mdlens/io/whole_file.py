@@ -1,0 +1,26 @@
+"""Small files that are there whole or not at all."""
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears under its name only when it is complete on disk.
+
+    Args:
+        path: Where to write; an existing file is replaced.
+        text: The content.
+
+    Raises:
+        OSError: If the folder cannot be written; no trace is left then.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
