@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from mdlens.errors import InputError
+from mdlens.types import FloatArray
 
 _SQRT3 = 3.0**0.5
 _IDEAL_C_OVER_A = (8.0 / 3.0) ** 0.5
@@ -35,7 +36,8 @@ _CELLS: Mapping[str, tuple[tuple[float, float, float], tuple[tuple[float, ...], 
         }
     )
 )
-_HEXAGONAL = frozenset({"hcp", "hexagonal_diamond", "wurtzite"})
+HEXAGONAL = frozenset({"hcp", "hexagonal_diamond", "wurtzite"})
+"""Lattices with an axial ratio; their orthogonal cell is (a, sqrt(3) a, c)."""
 
 LATTICES: tuple[str, ...] = tuple(_CELLS)
 
@@ -77,13 +79,14 @@ def build_lattice(
     edges, basis, sublattice = _CELLS[lattice]
     if len(elements) != max(sublattice) + 1:
         raise InputError(f"lattice {lattice} needs {max(sublattice) + 1} element(s), got {len(elements)}")
-    ratio = (c_over_a or _IDEAL_C_OVER_A) if lattice in _HEXAGONAL else 1.0
+    ratio = (c_over_a or _IDEAL_C_OVER_A) if lattice in HEXAGONAL else 1.0
     cell = lattice_constant * np.array(edges, dtype=float) * (1.0, 1.0, ratio)
     unit = Atoms([elements[s] for s in sublattice], scaled_positions=basis, cell=cell, pbc=True)
-    return unit.repeat(repeats or _cubelike_repeats(cell, len(unit), atoms_at_least))
+    return unit.repeat(repeats or cubelike_repeats(cell, len(unit), atoms_at_least))
 
 
-def _cubelike_repeats(cell: np.ndarray, atoms_per_cell: int, atoms_at_least: int) -> tuple[int, int, int]:
+def cubelike_repeats(cell: FloatArray, atoms_per_cell: int, atoms_at_least: int) -> tuple[int, int, int]:
+    """Copies of an orthogonal cell (edges (3,)) that make the most cube-like block of enough atoms."""
     edge = float((cell.prod() * max(atoms_at_least, 1) / atoms_per_cell) ** (1 / 3))
     repeats = np.maximum(1, np.round(edge / cell)).astype(int)
     while atoms_per_cell * repeats.prod() < atoms_at_least:
