@@ -24,6 +24,7 @@
 #include "mdlens/neighbors.hpp"
 #include "mdlens/neighbors_map.hpp"
 #include "mdlens/pairs.hpp"
+#include "mdlens/shell_mean.hpp"
 
 namespace nb = nanobind;
 
@@ -111,6 +112,16 @@ nb::tuple nearest(const NeighborSearch& search, std::size_t k, int threads) {
   return nb::make_tuple(index.release(), shift.release(), vector.release(), distance.release());
 }
 
+nb::ndarray<nb::numpy, float> shell_mean(const NeighborSearch& search, Input<float, 2> values, std::size_t k, int threads) {
+  if (values.shape(0) != search.size()) throw nb::value_error("values must have one row per atom");
+  Output<float> out({values.shape(0), values.shape(1)});
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::shell_mean(search, values.data(), values.shape(1), k, threads, out.data());
+  }
+  return out.release();
+}
+
 nb::ndarray<nb::numpy, std::int64_t> spatial_order(const NeighborSearch& search) {
   Output<std::int64_t> order({search.size()});
   std::copy(search.spatial_order().begin(), search.spatial_order().end(), order.data());
@@ -123,7 +134,8 @@ void bind_neighbors(nb::module_& m) {
       .def("__len__", &NeighborSearch::size)
       .def_prop_ro("spatial_order", &spatial_order, nb::rv_policy::automatic)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
-      .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"));
+      .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"))
+      .def("shell_mean", &shell_mean, nb::arg("values"), nb::arg("k"), nb::arg("threads"));
 }
 
 // ---- descriptors --------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ase.build import bulk
 import mdlens
 from mdlens.errors import InputError, ModelError
 from mdlens.inference import load_model
+from mdlens.neighbors import find_nearest
 from mdlens.workflows.crystal import Classification, assign
 
 
@@ -63,6 +64,41 @@ def test_nothing_depends_on_threads_or_batch(model, shaken_copper):
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
         np.testing.assert_allclose(one.embeddings, other.embeddings, atol=1e-4)
+
+
+def test_averaging_is_the_mean_over_thirteen_atoms(model, shaken_copper):
+    alone = mdlens.classify(shaken_copper, model)
+    averaged = mdlens.classify(shaken_copper, model, average=True)
+    nearest = find_nearest(shaken_copper.positions, shaken_copper.cell.array, shaken_copper.pbc, 12).index
+    shell = np.column_stack([np.arange(len(shaken_copper)), nearest])
+    expected = alone.probabilities.astype(np.float64)[shell].mean(axis=1)
+    np.testing.assert_allclose(averaged.probabilities, expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(averaged.labels, assign(averaged.probabilities, model.ids, model.threshold))
+    np.testing.assert_array_equal(averaged.embeddings, alone.embeddings)
+
+
+def test_averages_do_not_depend_on_order_or_threads(model, shaken_copper):
+    one = mdlens.classify(shaken_copper, model, average=True, threads=1)
+    order = np.random.default_rng(2).permutation(len(shaken_copper))
+    other = mdlens.classify(shaken_copper[order], model, average=True, threads=3, batch=64)
+    np.testing.assert_allclose(other.probabilities, one.probabilities[order], rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(other.labels, one.labels[order])
+
+
+@pytest.mark.parametrize("lattice", ["fcc", "bcc", "sc"])
+def test_a_perfect_crystal_is_averaged_to_itself(lattice):
+    atoms = bulk("Cu", lattice, a=3.6, cubic=True).repeat(3)
+    alone, averaged = (mdlens.classify(atoms, average=average) for average in (False, True))
+    np.testing.assert_array_equal(averaged.labels, alone.labels)
+    np.testing.assert_allclose(averaged.probabilities, alone.probabilities, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_atoms", [0, 1, 2, 12])
+def test_averages_over_fewer_atoms_than_a_shell(model, n_atoms):
+    atoms = Atoms(f"Cu{n_atoms}", positions=np.random.default_rng(0).normal(0, 3, (n_atoms, 3)))
+    result = mdlens.classify(atoms, model, average=True)
+    np.testing.assert_allclose(result.probabilities, np.full((n_atoms, 4), 0.25), atol=1e-6)
+    assert set(result.labels) <= {0}
 
 
 def test_embeddings_can_be_left_out(model, shaken_copper):

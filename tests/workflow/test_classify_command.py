@@ -50,6 +50,7 @@ def test_records(mdlens_command, trajectory, expected, tmp_path):
     document = json.loads((tmp_path / "out.json").read_text())
     assert document["model"] == {"name": "linear", "version": "0.1"}
     assert document["file"] == str(trajectory)
+    assert document["averaged"] is False
     assert len(document["frames"]) == 4
     for k, (record, result) in enumerate(zip(document["frames"], expected, strict=True)):
         assert list(record) == ["frame", "timestep", "n_atoms", "counts", "fractions", "mean_confidence"]
@@ -60,6 +61,19 @@ def test_records(mdlens_command, trajectory, expected, tmp_path):
         assert list(record["fractions"]) == CLASSES
         assert sum(record["fractions"].values()) == pytest.approx(1)
         assert record["mean_confidence"] == pytest.approx(float(result.confidence.mean()), abs=1e-6)
+
+
+def test_averaging_is_said_everywhere(mdlens_command, trajectory, tiny_model, tmp_path):
+    outputs = ("-o", "o.dump", "--json", "o.json", "--report", "o.html")
+    outcome = mdlens_command(trajectory, "--average", *outputs)
+    assert outcome.code == 0
+    assert "averaged over 12 neighbours" in outcome.out
+    assert json.loads((tmp_path / "o.json").read_text())["averaged"] is True
+    assert "mean over itself and its 12 nearest" in (tmp_path / "o.html").read_text()
+    results = mdlens.classify(mdlens.read(trajectory), tiny_model, average=True)
+    for atoms, result in zip(mdlens.read(tmp_path / "o.dump"), results, strict=True):
+        np.testing.assert_array_equal(atoms.arrays["structure"], result.labels)
+        np.testing.assert_allclose(atoms.arrays["confidence"], result.confidence, atol=5.1e-5)
 
 
 @pytest.mark.parametrize(

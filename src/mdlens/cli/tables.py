@@ -24,7 +24,7 @@ _SHORT = {
 }
 
 
-def fraction_table(frames: Sequence[FrameSummary], title: str = "") -> Table:
+def fraction_table(frames: Sequence[FrameSummary], title: str = "", note: str = "") -> Table:
     """Tabulate the fractions per frame; many frames are thinned evenly, and the caption says so.
 
     Heads are shortened where the table would be wider than the terminal.
@@ -32,14 +32,15 @@ def fraction_table(frames: Sequence[FrameSummary], title: str = "") -> Table:
     Args:
         frames: At least one summary, all with the same classes.
         title: Printed above.
+        note: Printed below, before what the table says of itself.
     """
-    table = _fraction_table(frames, title, short={})
+    table = _fraction_table(frames, title, note, short={})
     console = stdout_console()
     fits = console.measure(table, options=console.options.update(width=_WIDE)).maximum <= console.width
-    return table if fits else _fraction_table(frames, title, short=_SHORT)
+    return table if fits else _fraction_table(frames, title, note, short=_SHORT)
 
 
-def _fraction_table(frames: Sequence[FrameSummary], title: str, short: Mapping[str, str]) -> Table:
+def _fraction_table(frames: Sequence[FrameSummary], title: str, note: str, short: Mapping[str, str]) -> Table:
     present = [name for name in frames[0].counts if any(frame.counts[name] for frame in frames)]
     table = Table(
         title=Text(title) if title else None,
@@ -52,7 +53,7 @@ def _fraction_table(frames: Sequence[FrameSummary], title: str, short: Mapping[s
         table.add_column(Text(short.get(head, head.replace("_", " "))), justify="right", no_wrap=True)
     for frame in thin(frames):
         table.add_row(*_row(frame, present))
-    caption = _caption(frames, present, short)
+    caption = "; ".join(filter(None, [note, _caption(frames, present, short)]))
     table.caption = Text(caption, style="dim") if caption else None
     return table
 

@@ -81,6 +81,32 @@ class MapSource:
             raise InputError(str(error)) from error
         return out
 
+    def shell_mean(self, values: Float32Array, *, neighbors: int = 12, threads: int = 0) -> Float32Array:
+        r"""Average over each atom and its nearest neighbours: ``x_i = (x_i + sum_j x_j) / (1 + |N_i|)``.
+
+        Images count one by one. Neighbours tied with the last one count too (squares of distances that agree
+        to one part in 1e5), so that the order of the atoms does not matter. An atom with fewer neighbours is
+        averaged over those it has.
+
+        Args:
+            values: A row per atom, (N, K).
+            neighbors: How many neighbours.
+            threads: Worker threads; 0 takes one per processor. The result does not depend on it.
+
+        Returns:
+            The averages, (N, K) float32.
+
+        Raises:
+            InputError: If there is not one row per atom, or a number is negative.
+
+        Source: as Lechner & Dellago, J. Chem. Phys. 129, 114707 (2008), average bond-order parameters.
+        """
+        if values.ndim != 2 or len(values) != len(self):
+            raise InputError(f"values must have one row for each of {len(self)} atoms, got {values.shape}")
+        if neighbors < 0 or threads < 0:
+            raise InputError(f"neighbors and threads must be 0 or more, got {neighbors} and {threads}")
+        return self._search.shell_mean(np.ascontiguousarray(values, np.float32), neighbors, threads)
+
 
 def neighbors_map(
     atoms: "Atoms",

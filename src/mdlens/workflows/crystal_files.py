@@ -151,6 +151,7 @@ def classify_files(
     model: str | Path | StructureModel = "default",
     *,
     frames: str | None = None,
+    average: bool = False,
     threads: int = 0,
     progress: Callable[[Step], None] | None = None,
 ) -> Iterator[tuple[Job, tuple[FrameSummary, ...]]]:
@@ -160,6 +161,7 @@ def classify_files(
         jobs: Inputs and outputs. Outputs are checked before anything is computed.
         model: Name of an installed model, path of a model file, or a loaded model.
         frames: Which frames, such as ``"0:100:5"``, ``"-1"``; all if None.
+        average: Whether to average the probabilities over the first shell, see `classify`.
         threads: Threads to use; 0 takes every processor of this process.
         progress: Called after every batch of atoms; frames are then counted beforehand.
 
@@ -181,7 +183,7 @@ def classify_files(
             check_writable(path)
     loaded = model if isinstance(model, StructureModel) else load_model(model)
     for job, trajectory in zip(jobs, trajectories, strict=True):
-        run = _Run(job, loaded, threads, progress, _count(trajectory) if progress else None)
+        run = _Run(job, loaded, average, threads, progress, _count(trajectory) if progress else None)
         summaries = run.classify(trajectory)
         run.finish(summaries, frames)
         yield job, summaries
@@ -202,16 +204,18 @@ class _Run:
         self,
         job: Job,
         model: StructureModel,
+        average: bool,
         threads: int,
         progress: Callable[[Step], None] | None,
         n_frames: int | None,
     ) -> None:
         self.job = job
         self.model = model
+        self.average = average
         self.threads = threads
         self.progress = progress
         self.n_frames = n_frames
-        self.builder = ReportBuilder(model) if job.report else None
+        self.builder = ReportBuilder(model, averaged=average) if job.report else None
 
     def classify(self, trajectory: Trajectory) -> tuple[FrameSummary, ...]:
         """Classify every frame and write it, if an output was asked for."""
@@ -250,7 +254,9 @@ class _Run:
             source = MapSource(atoms, self.model.settings, threads=1)
         except InputError as error:
             raise InputError(f"{self.job.source}, frame {number}: {error}") from error
-        result = classify_maps(source, self.model, threads=self.threads, progress=advance)
+        result = classify_maps(
+            source, self.model, average=self.average, threads=self.threads, progress=advance
+        )
         if self.builder is not None:
             self.builder.add(number, atoms, source, result)
         result.write_to(atoms)
@@ -261,9 +267,14 @@ class _Run:
         source = str(self.job.source)
         if self.job.json is not None:
             with _telling(self.job.json):
-                write_whole(self.job.json, json_text(source, self.model, summaries))
+                write_whole(self.job.json, json_text(source, self.model, summaries, averaged=self.average))
         if self.job.report is not None and self.builder is not None:
-            settings = {"file": source, "frames": frames or "all", "threads": str(self.threads or "all")}
+            settings = {
+                "file": source,
+                "frames": frames or "all",
+                "probabilities": "averaged over the first shell" if self.average else "of each atom alone",
+                "threads": str(self.threads or "all"),
+            }
             with _telling(self.job.report):
                 write_report(self.job.report, self.builder.build(source, summaries, settings))
 
@@ -286,11 +297,14 @@ def summarize(frame: int, atoms: Atoms, result: Classification) -> FrameSummary:
     )
 
 
-def json_text(source: str, model: StructureModel, summaries: Sequence[FrameSummary]) -> str:
+def json_text(
+    source: str, model: StructureModel, summaries: Sequence[FrameSummary], *, averaged: bool = False
+) -> str:
     """Return the records of a file as JSON: the model, the file, and one record per frame."""
     document = {
         "model": {"name": model.name, "version": model.version},
         "file": source,
+        "averaged": averaged,
         "frames": [summary.to_dict() for summary in summaries],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -31,9 +31,11 @@ class ReportBuilder:
 
     Args:
         model: The model they were classified with.
+        averaged: Whether the probabilities were averaged over the first shell.
     """
 
     model: StructureModel
+    averaged: bool = False
     _histogram: IntArray = field(default_factory=lambda: np.zeros((2, BINS), np.int64))
     _first: tuple[int, tuple[Scene, ...]] | None = None
     _last: tuple[int, tuple[Scene, ...]] | None = None
@@ -95,6 +97,11 @@ class ReportBuilder:
         return self._last[1] if self._first[0] == self._last[0] else (*self._last[1], *self._first[1])
 
     def _cautions(self) -> Iterator[str]:
+        if self.averaged:
+            yield (
+                "Each atom's probabilities are the mean over itself and its 12 nearest neighbours: thin "
+                "layers, small clusters and the atoms next to an interface take on what surrounds them."
+            )
         if self._open_directions:
             yield (
                 f"The cell is not periodic along {self._open_directions}: atoms at a free surface have fewer "
