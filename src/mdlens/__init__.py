@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mdlens.descriptors.settings import NeighborsMapSettings
     from mdlens.inference import load_model
     from mdlens.io import Trajectory, open_writer, read
+    from mdlens.workflows.add_structures import add_structures
     from mdlens.workflows.crystal import Classification, classify
 
 __version__ = version("mdlens")
@@ -19,6 +20,7 @@ __all__ = [
     "NeighborsMapSettings",
     "Trajectory",
     "__version__",
+    "add_structures",
     "classify",
     "load_model",
     "neighbors_map",
@@ -31,6 +33,7 @@ _HOMES = {
     "MapSource": "descriptors",
     "NeighborsMapSettings": "descriptors",
     "Trajectory": "io",
+    "add_structures": "workflows.add_structures",
     "classify": "workflows.crystal",
     "load_model": "inference",
     "neighbors_map": "descriptors",

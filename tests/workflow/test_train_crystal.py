@@ -13,6 +13,7 @@ from ase.io import write
 from mdlens.cli import main
 from mdlens.errors import FormatError, InputError
 from mdlens.inference import StructureModel, load_model
+from mdlens.inference.structure_model import read_graph
 from mdlens.learning import fit
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.workflows.crystal import classify
@@ -130,6 +131,13 @@ def test_the_metrics_add_up(trained: StructureModel) -> None:
     validation = metrics["calibration"]["validation"]
     assert validation["negative_log_likelihood"] <= validation["negative_log_likelihood_before"]
     assert metrics["config"]["fit"]["seed"] == 0
+
+
+def test_the_model_holds_exemplars_of_every_class(trained: StructureModel) -> None:
+    exemplars = read_graph(trained)[1]
+    assert exemplars is not None
+    assert sum(exemplars.counts) == len(exemplars.embeddings) == 3 * 256
+    assert min(exemplars.counts) > 128
 
 
 def test_the_model_classifies_a_crystal_it_never_saw(trained: StructureModel) -> None:

@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from mdlens.inference import InstalledModel
 
+_ADDED_NUMBERS = ("frames", "recognised", "taken")
+
 
 def register(app: typer.Typer) -> None:
     """Add ``models`` to the command line."""
@@ -79,8 +81,23 @@ def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
         ),
         ("  maps", ", ".join(f"{key} {value}" for key, value in metadata.descriptor.to_dict().items())),
     ]
+    rows += [("  added", text) for text in _added_texts(metadata.training)]
     rows += [("  score", text) for text in _score_texts(metadata.scores)]
     return rows + [("  trained on", text) for text in _provenance_texts(metadata.training)]
+
+
+def _added_texts(training: Mapping[str, Any]) -> list[str]:
+    """Describe the classes that were added without training; their scores are estimates of two halves."""
+    texts, added = [], training.get("added")
+    for entry in added if isinstance(added, list) else []:
+        if isinstance(entry, dict) and all(isinstance(entry.get(k), int | float) for k in _ADDED_NUMBERS):
+            files = entry.get("files")
+            source = f" of {', '.join(map(str, files))}" if isinstance(files, list) and files else ""
+            texts.append(
+                f"{entry.get('name')}: {entry['frames']} frames{source}; estimated: "
+                f"{100 * entry['recognised']:.2f} % recognised, {100 * entry['taken']:.2f} % of others taken"
+            )
+    return texts
 
 
 def _score_texts(scores: Mapping[str, Any]) -> list[str]:

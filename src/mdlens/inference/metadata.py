@@ -21,7 +21,8 @@ UNKNOWN_ID = 0
 LARGEST_TEXT = 1_000_000
 _LARGEST_ID = 2**31 - 1
 _MOST_DIGITS = 100
-_WORD = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
+LONGEST_WORD = 64
+_WORD = re.compile(rf"[A-Za-z0-9_.+-]{{1,{LONGEST_WORD}}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,10 +199,19 @@ def _check_classes(classes: tuple[str, ...]) -> None:
     if not 1 <= len(classes) <= 1000:
         raise InputError(f"'classes' must name 1 to 1000 classes, got {len(classes)}")
     for name in classes:
-        _check_word("classes", name)
+        check_class_name(name)
     if len(set(classes)) != len(classes):
         raise InputError(f"'classes' must be distinct, got {', '.join(classes)[:200]}")
-    if UNKNOWN_NAME in classes:
+
+
+def check_class_name(name: object) -> None:
+    """Refuse what cannot be the name of a class.
+
+    Raises:
+        InputError: If it is no word, or the name of atoms below the threshold.
+    """
+    _check_word("classes", name)
+    if name == UNKNOWN_NAME:
         raise InputError(f"'classes' must not hold {UNKNOWN_NAME!r}: it names the atoms below the threshold")
 
 

@@ -13,7 +13,8 @@ import onnxruntime
 
 from mdlens.descriptors import NeighborsMapSettings
 from mdlens.errors import InputError, ModelError
-from mdlens.inference.description import read_metadata
+from mdlens.inference.description import read_exemplars, read_metadata
+from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.graph_check import parse_graph, port_shape
 from mdlens.inference.metadata import ModelMetadata
 from mdlens.types import Float32Array
@@ -162,6 +163,23 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
     loaded = StructureModel(metadata=metadata, embedding_size=embedding_size, file=file, _session=session)
     _probe(loaded)
     return loaded
+
+
+def read_graph(model: StructureModel) -> tuple[onnx.ModelProto, Exemplars | None]:
+    """Read the checked graph of a model, to build another on, and its exemplars if it has any.
+
+    Raises:
+        ModelError: If the file has changed since, or its exemplars are damaged.
+    """
+    try:
+        graph = parse_graph(_read(model.file), batch=BATCH)
+        same = read_metadata(graph) == model.metadata
+        exemplars = read_exemplars(graph, classes=len(model.classes), embedding_size=model.embedding_size)
+    except (InputError, UnicodeDecodeError) as error:
+        raise ModelError(f"{model.file}: {error}; {_REMEDY}") from error
+    if not same:
+        raise ModelError(f"{model.file}: has changed since it was loaded; load it again")
+    return graph, exemplars
 
 
 def installed_models() -> list[InstalledModel]:

@@ -15,6 +15,7 @@ from torch import nn
 from mdlens.errors import ModelError
 from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.description import write_metadata
+from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.structure_model import softmax
 
 TOLERANCE = 1e-5
@@ -56,15 +57,17 @@ def export_model(
     return load_model(file)
 
 
-def rename_model(file: Path, metadata: ModelMetadata, target: Path) -> StructureModel:
-    """Give a model file its final name and description, its weights untouched.
+def rename_model(
+    file: Path, metadata: ModelMetadata, target: Path, exemplars: Exemplars | None = None
+) -> StructureModel:
+    """Give a model file its final name, description and exemplars, its weights untouched.
 
     Raises:
         ModelError: If the file does not load.
     """
     load_model(file)
     model = onnx.load(file)
-    write_metadata(model, metadata)
+    write_metadata(model, metadata, exemplars)
     _write(model.SerializeToString(), file)
     load_model(file)
     file.replace(target)

@@ -15,6 +15,7 @@ from torch import nn
 
 from mdlens.errors import InputError
 from mdlens.inference import ModelMetadata, StructureModel, load_model
+from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.structure_model import softmax
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.calibration import choose_threshold, fit_temperature, negative_log_likelihood
@@ -35,7 +36,13 @@ _MEASURED_MAPS = 8192
 _EXAMPLES = 256
 """Maps on which torch and ONNX Runtime are compared."""
 
-_MEASURE, _VALIDATE = 1, 2
+_EXEMPLARS = 256
+"""Exemplars kept for later classes, the average over the classes."""
+
+_EXEMPLARS_DRAWN = 8
+"""Times as many are drawn, because the maps of one disturbed copy are alike."""
+
+_MEASURE, _VALIDATE, _SHOW = 1, 2, 3
 """Streams of random numbers apart from those of the epochs."""
 
 
@@ -100,7 +107,8 @@ def train_crystal(
     model = export_model(network, metadata, candidate, examples=torch.from_numpy(validation.maps[:_EXAMPLES]))
     scores = _evaluate(run, model)
     _write_json(folder / "metrics.json", _report(run, metadata, calibration, scores))
-    return rename_model(candidate, replace(metadata, scores=summary(scores)), folder / "model.onnx")
+    described = replace(metadata, scores=summary(scores))
+    return rename_model(candidate, described, folder / "model.onnx", _exemplars(run, model))
 
 
 def build_network(model: ModelConfig, channels: int, size: int, classes: int) -> nn.Module:
@@ -202,6 +210,16 @@ def _evaluate(run: _Run, model: StructureModel) -> dict[str, Any]:
         seed=run.config.fit.seed,
         threads=run.threads,
     )
+
+
+def _exemplars(run: _Run, model: StructureModel) -> Exemplars:
+    """Embed atoms of every class as training shows them: what `add_structures` compares with."""
+    rng, classes = run.rng(_SHOW), len(model.classes)
+    sampler = run.sampler("train", run.config.fit.class_shares)
+    sample = sampler.draw(_EXEMPLARS_DRAWN * _EXEMPLARS * classes, run.config.augmentation, rng)
+    chosen = rng.permutation(len(sample))[: _EXEMPLARS * classes]
+    embeddings = model.predict(sample.maps[chosen], threads=run.threads)[1]
+    return Exemplars.grouped(embeddings, sample.labels[chosen], classes)
 
 
 def _held_out(run: _Run) -> str:
