@@ -6,7 +6,7 @@ One file per case in PARTS, left alone when it is there, so an interrupted run g
 all parts that are there are packed into one data set (`mixed_train.npz` in PARTS by default). No element of
 the acceptance set occurs.
 
-Labels come from the inherent structure (see `microstructure_runs.py`):
+Labels come from the inherent structure (see `studies/crystal/microstructure_runs.py`):
 - an atom in a crystal structure gets its class if at least `SUPPORT` of its 12 nearest neighbours have it
   too, or its stacking partner (fcc and hcp, cubic and hexagonal diamond), so that stacking faults and twins
   count; `FOREIGN_SUPPORT` if it is not a structure of the material. With fewer it is a chance match in a melt
@@ -19,21 +19,23 @@ Labels come from the inherent structure (see `microstructure_runs.py`):
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from generate import CLASSES
-from microstructure_runs import OTHER, Case, MixedFrame, read_part, write_part
 from rich.progress import track
 from systems import MELTING
 
-from mdlens.learning.snapshots import IGNORED, LabelledSnapshot, SnapshotDataset
+from mdlens.learning.snapshots import IGNORED, OUTSIDE, LabelledSnapshot, SnapshotDataset
 from mdlens.neighbors import find_nearest
 from mdlens.simulation.microstructures import Crystal
 
-OUTSIDE = -2
+sys.path.append(str(Path(__file__).parents[1] / "crystal"))
+from microstructure_runs import Case, MixedFrame, read_part, write_part
+from rivals import CLASSES, OTHER
+
 PARTNER = {"fcc": "hcp", "hcp": "fcc", "cubic_diamond": "hexagonal_diamond"}
 PARTNER["hexagonal_diamond"] = "cubic_diamond"
 SUPPORT, FOREIGN_SUPPORT = 3, 6  # of the 12 nearest neighbours

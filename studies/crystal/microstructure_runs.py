@@ -1,20 +1,20 @@
 """Simulate crystals with surfaces, grain boundaries, defects or their own melt, and tell what each atom is.
 
-Shared by `generate_mixed.py` (training frames) and `studies/crystal/mixed.py` (acceptance frames). The truth
-of an atom is its structure in the inherent structure of the frame: a copy minimised at fixed cell, then
-polyhedral template matching with every crystal structure switched on and an RMSD cutoff of 0.1.
+Shared by `mixed.py` (acceptance frames) and `studies/structure_model/generate_mixed.py` (training frames).
+The truth of an atom is its structure in the inherent structure of the frame: a copy minimised at fixed cell,
+then polyhedral template matching with every crystal structure switched on and an RMSD cutoff of 0.1.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from generate import CLASSES, PTM_ID, PTM_RMSD, ptm
+from rivals import ptm_method
 
 from mdlens.simulation.engine import Engine, engine
 from mdlens.simulation.microstructures import (
@@ -27,9 +27,7 @@ from mdlens.simulation.microstructures import (
 )
 from mdlens.simulation.potentials import load_potential
 
-OTHER = len(CLASSES) - 1
-"""Truth of an atom that is in none of the crystal structures; in the place of "disordered"."""
-
+PTM_RMSD = 0.1
 WARM_UP, HOLD, MELT = 1500, 700, 2500  # steps
 # Directions without pressure; the others keep their length.
 FREE = {"slab": "xy", "nanoparticle": "", "polycrystal": "xyz", "defects": "xyz", "coexistence": "z"}
@@ -51,7 +49,8 @@ class Case:
     options: Mapping[str, Any]
     ladder: tuple[float, ...]
     timestep: float = 0.002
-    seed: int = field(default=0)
+    seed: int = 0
+    superheat: float = 2.0  # of the melt beside the crystal, when it is made
 
     @property
     def part(self) -> str:
@@ -61,7 +60,10 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class MixedFrame:
-    """A recorded frame, its inherent structure and the truth of its atoms (index into `CLASSES`)."""
+    """A recorded frame, its inherent structure and the truth of its atoms.
+
+    The truth is an index into `CLASSES`, `OTHER` where no crystal structure matches.
+    """
 
     state: Atoms
     inherent: Atoms
@@ -101,10 +103,7 @@ def simulate(case: Case) -> Iterator[MixedFrame]:
 
 def truth_of(inherent: Atoms) -> np.ndarray:
     """Class index of every atom of an inherent structure, `OTHER` where no crystal structure matches."""
-    table = np.full(10, OTHER, np.int8)
-    for name, number in PTM_ID.items():
-        table[number] = CLASSES.index(name)
-    return table[ptm(inherent, PTM_RMSD)]
+    return ptm_method(PTM_RMSD)(inherent).astype(np.int8)
 
 
 def _prepare(lmp: Engine, case: Case) -> None:
@@ -119,7 +118,14 @@ def _prepare(lmp: Engine, case: Case) -> None:
     )
     _hold(lmp, case, temperature, WARM_UP, "xyz" if case.kind == "coexistence" else FREE[case.kind])
     if case.kind == "coexistence":
-        melt_half(lmp, melting=temperature, steps=MELT, timestep=case.timestep, seed=seed, superheat=2.0)
+        melt_half(
+            lmp,
+            melting=temperature,
+            steps=MELT,
+            timestep=case.timestep,
+            seed=seed,
+            superheat=case.superheat,
+        )
         _hold(lmp, case, temperature, WARM_UP, FREE[case.kind])
 
 
