@@ -11,9 +11,9 @@ Labels come from the inherent structure (see `studies/crystal/microstructure_run
   too, or its stacking partner (fcc and hcp, cubic and hexagonal diamond), so that stacking faults and twins
   count; `FOREIGN_SUPPORT` if it is not a structure of the material. With fewer it is a chance match in a melt
   or a boundary: -1.
-- an atom in none, deep in a melt or at its edge, is "disordered", unless most of its 12 nearest neighbours
-  are crystalline or it is at a free surface: then it is -2, outside all classes, as are the other atoms in
-  none: of surfaces, grain boundaries, defects.
+- beside a melt, an atom in none is "disordered", unless most of its 12 nearest neighbours are crystalline or
+  it is at a free surface: then it is -2, outside all classes, as is every atom in none of the other frames:
+  surfaces, grain boundaries, defects.
 - frames of coexistence follow their inherent structure up to the interface: that a layer is hard to call is
   learnt as such from frames that differ.
 """
@@ -175,8 +175,11 @@ def expected_labels(case: Case) -> tuple[int, ...]:
     return tuple(CLASSES.index(name) for name in (own, PARTNER.get(own, own)))
 
 
-def labels_of(frame: MixedFrame, expected: Sequence[int]) -> np.ndarray:
-    """Training label of every atom: a class index, -1 (ignored) or -2 (outside all classes)."""
+def labels_of(frame: MixedFrame, expected: Sequence[int], *, molten: bool) -> np.ndarray:
+    """Training label of every atom: a class index, -1 (ignored) or -2 (outside all classes).
+
+    Only a frame that is partly molten has disordered atoms.
+    """
     truth, atoms = frame.truth, frame.state
     around = truth[find_nearest(atoms.positions, atoms.cell.array, True, 12).index]
     family = np.arange(len(CLASSES))
@@ -189,7 +192,8 @@ def labels_of(frame: MixedFrame, expected: Sequence[int]) -> np.ndarray:
     solid = (around != OTHER).sum(axis=1) >= MOSTLY
     melt = ~crystalline & near_melt(atoms, labels >= 0) & ~solid & ~at_surface(atoms)
     labels[~crystalline] = OUTSIDE
-    labels[melt] = CLASSES.index("disordered")
+    if molten:
+        labels[melt] = CLASSES.index("disordered")
     return labels.astype(np.int8)
 
 
@@ -239,7 +243,7 @@ def snapshots_of(case: Case, path: Path) -> Iterator[LabelledSnapshot]:
             positions=(np.round(atoms.positions * GRID) / GRID).astype(np.float32),
             cell=atoms.cell.array,
             pbc=np.ones(3, bool),
-            labels=labels_of(frame, expected_labels(case)),
+            labels=labels_of(frame, expected_labels(case), molten=case.kind == "coexistence"),
             system=case.name,
             snapshot=f"{case.name} {case.ladder[k]:.2f} Tm {k}",
             group=case.name,
