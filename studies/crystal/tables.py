@@ -1,0 +1,251 @@
+"""The tables of docs/accuracy.md, made from results.json."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+Results = Mapping[str, Any]
+
+NAMES = {
+    "mdlens": "mdlens",
+    "mdlens_averaged": "averaged",
+    "robust": "robust",
+    "robust_averaged": "robust, averaged",
+    "ptm_tuned": "PTM tuned",
+    "ptm_none": "PTM no cutoff",
+    "ptm_0.1": "PTM 0.1",
+    "acna": "a-CNA",
+    "icna": "i-CNA",
+    "ackland_jones": "Ackland-Jones",
+    "ids": "IDS",
+    "published_dc4": "DC4 (publ.)",
+    "published_dc3": "DC3 (publ.)",
+}
+OURS = ("mdlens", "mdlens_averaged", "robust", "robust_averaged")
+RIVALS = ("ptm_tuned", "ptm_none", "ptm_0.1", "icna", "acna", "ackland_jones", "ids")
+PUBLISHED = ("published_dc4", "published_dc3")
+CRYSTALS = ("Al", "Ar", "Fe", "Li", "Ti", "Mg", "Zr", "Si", "Si_sw", "Ge", "ice_Ih", "ice_Ic", "KCl")
+SHOWN = ("0.0", "0.1", "0.2", "0.3", "0.4", "0.5")
+
+
+def percent(value: float | None) -> str:
+    """A percentage with the digits that matter: more of them near 100."""
+    if value is None:
+        return "-"
+    if value > 99.995:
+        return "100"
+    return f"{value:.2f}" if value > 98 else f"{value:.1f}"
+
+
+def with_interval(score: Mapping[str, float] | None) -> str:
+    """A value with its 95 % interval where it has one."""
+    if score is None:
+        return "-"
+    if "low" not in score or score["low"] == score["high"]:
+        return percent(score["value"])
+    return f"{percent(score['value'])} ({percent(score['low'])}-{percent(score['high'])})"
+
+
+def title(name: str) -> str:
+    """A material's key as a reader's name."""
+    words = {"Si": "Si (EDIP)", "Si_sw": "Si (SW)", "ice_Ih": "ice Ih (mW)", "ice_Ic": "ice Ic (mW)"}
+    stem = name.removesuffix("_liquid")
+    return words.get(stem, stem) + (" liquid" if name.endswith("_liquid") else "")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def crystals(results: Results) -> list[str]:
+    """Keys of the crystals that were scored, in the order of the page."""
+    return [name for name in CRYSTALS if name in results["dc3"]]
+
+
+def liquids(results: Results) -> list[str]:
+    """Keys of the liquids that were scored."""
+    return [name for name in results["dc3"] if name.endswith("_liquid")]
+
+
+def ours(results: Results) -> list[str]:
+    """The models that were scored."""
+    some = results["dc3"][crystals(results)[0]]
+    return [name for name in OURS if name in some]
+
+
+def _at(entry: Results, name: str, key: str = "accuracy_at_tm") -> Mapping[str, float] | None:
+    return entry.get(name, {}).get(key)
+
+
+def _value(score: Mapping[str, float] | None) -> str:
+    return percent(score["value"]) if score else "-"
+
+
+def melting_table(results: Results) -> str:
+    """Every crystal at its melting temperature, every contestant."""
+    models = ours(results)
+    head = ["crystal", "class", *(NAMES[n] for n in (*models, *PUBLISHED, *RIVALS)), "kept up to"]
+    rows = []
+    for name in crystals(results):
+        entry = results["dc3"][name]
+        label = title(name) + ("" if entry["reference"] == 1.0 else f" at {entry['reference']:.2f} T_m")
+        cells = [with_interval(_at(entry, n)) for n in models[:1]]
+        cells += [_value(_at(entry, n)) for n in (*models[1:], *PUBLISHED, *RIVALS)]
+        hottest = max(map(float, entry["by_temperature"]))
+        rows.append([label, entry["structure"].replace("_", " "), *cells, f"{hottest:.2f} T_m"])
+    return table(head, rows)
+
+
+def warm_table(results: Results) -> str:
+    """Every crystal at 0.8 of its melting temperature."""
+    names = [*ours(results), "ptm_tuned", "ptm_none", "ptm_0.1"]
+    rows = []
+    for material in crystals(results):
+        entry = results["dc3"][material]
+        if _at(entry, names[0], "accuracy_at_0.8_tm"):
+            cells = [_value(_at(entry, n, "accuracy_at_0.8_tm")) for n in names]
+            rows.append([title(material), *cells])
+    return table(["crystal at 0.8 T_m", *(NAMES[n] for n in names)], rows)
+
+
+def liquid_table(results: Results) -> str:
+    """Every liquid at the melting temperature: where a method that always finds a crystal pays for it."""
+    models = ours(results)
+    names = (*models, "ptm_tuned", "ptm_none", "ptm_0.1", "acna", "ackland_jones")
+    rows = []
+    for material in liquids(results):
+        entry = results["dc3"][material]
+        cells = [with_interval(_at(entry, models[0]))]
+        cells += [_value(_at(entry, n)) for n in names[1:]]
+        rows.append([title(material), *cells])
+    return table(["liquid at T_m", *(NAMES[n] for n in names)], rows)
+
+
+def missing_table(results: Results, name: str) -> str:
+    """One contestant at the melting temperature with atoms missing: crystals, then liquids."""
+    rows = []
+    for material in (*crystals(results), *liquids(results)):
+        entry = results["distorted"][material]
+        cells = [_value(entry[s].get(name)) if s in entry else "-" for s in SHOWN]
+        rows.append([title(material), *cells])
+    head = [f"{NAMES[name]}: missing", *(f"{float(s):.0%}" for s in SHOWN)]
+    return table(head, rows)
+
+
+def noise_table(results: Results) -> str:
+    """Ideal lattices under Gaussian noise: ours, and PTM without a cutoff in parentheses."""
+    models = [n for n in ("mdlens", "robust") if n in ours(results)]
+    rows = []
+    for structure, by_sigma in results["noise"].items():
+        for name in models:
+            cells = [
+                f"{percent(row[name]['value'])} ({percent(row['ptm_none']['value'])})"
+                for row in by_sigma.values()
+            ]
+            rows.append([structure.replace("_", " "), NAMES[name], *cells])
+    sigmas = next(iter(results["noise"].values()))
+    return table(["lattice", "model (PTM no cutoff)", *(f"{float(s):.0%}" for s in sigmas)], rows)
+
+
+def confidence_table(results: Results) -> str:
+    """Calibration error, and what is accepted, by model and condition."""
+    labels = {"at_tm": "at T_m", "0.3_missing": "30 % missing", "0.5_missing": "50 % missing"}
+    share = {"at_tm": "0.0", "0.3_missing": "0.3", "0.5_missing": "0.5"}
+    rows = []
+    for name in ours(results):
+        for condition, label in labels.items():
+            entry = results["calibration"][name].get(condition)
+            if entry is None:
+                continue
+            taken, right = selective(results, name, share[condition])
+            ece = with_interval(entry["ece"])
+            rows.append([NAMES[name], label, ece, percent(taken), percent(right)])
+    head = ["model", "condition", "calibration error", "accepted", "right among accepted"]
+    return table(head, rows)
+
+
+def selective(results: Results, name: str, share: str) -> tuple[float, float]:
+    """Accepted share and accuracy among accepted over all materials and liquids, each atom counted once."""
+    atoms = taken = right = 0.0
+    for entry in results["distorted"].values():
+        row = entry.get(share)
+        if row is None:
+            continue
+        accepted = row["atoms"] * row[name]["accepted"]
+        atoms, taken = atoms + row["atoms"], taken + accepted
+        right += accepted * (row[name]["right_if_accepted"] or 0.0) / 100.0
+    return taken / atoms, 100.0 * right / taken
+
+
+def cost_table(results: Results) -> str:
+    """Atoms per second on one thread."""
+    cost = results["cost"]
+    rates = cost["atoms_per_second"]
+    rows = [
+        [
+            NAMES.get(name, name),
+            f"{rate:,}",
+            f"{rate / rates['ptm (fcc, hcp, bcc)']:.2f}",
+            f"{rate / rates['ptm (all six)']:.2f}",
+        ]
+        for name, rate in rates.items()
+    ]
+    head = ["", "atoms/s, one thread", "against PTM (fcc, hcp, bcc)", "against PTM (all six)"]
+    return table(head, rows)
+
+
+def _mean_and_worst(values: Mapping[str, float | None]) -> str:
+    known = {k: v for k, v in values.items() if v is not None}
+    if not known:
+        return "-"
+    worst = min(known, key=lambda k: known[k])
+    if known[worst] > 99.995:
+        return "100"
+    return f"{percent(fmean(known.values()))} ({title(worst)} {percent(known[worst])})"
+
+
+def summary_table(results: Results) -> str:
+    """The page in one table: mean over the materials, and the worst of them."""
+    names = [*ours(results), "ptm_tuned", "ptm_none", "ptm_0.1"]
+    solid, melt = crystals(results), liquids(results)
+
+    def line(label: str, keys: Sequence[str], get: Callable[[str, str], float | None]) -> list[str]:
+        return [label, *(_mean_and_worst({k: get(k, n) for k in keys}) for n in names)]
+
+    def thermal(which: str) -> Callable[[str, str], float | None]:
+        return lambda k, n: (_at(results["dc3"][k], n, which) or {}).get("value")
+
+    def missing(share: str) -> Callable[[str, str], float | None]:
+        return lambda k, n: results["distorted"][k].get(share, {}).get(n, {}).get("value")
+
+    rows = [
+        line("crystals at 0.8 T_m", solid, thermal("accuracy_at_0.8_tm")),
+        line("crystals at T_m", solid, thermal("accuracy_at_tm")),
+        line("liquids at T_m", melt, thermal("accuracy_at_tm")),
+        line("crystals at T_m, 30 % missing", solid, missing("0.3")),
+        line("liquids at T_m, 30 % missing", melt, missing("0.3")),
+        line("crystals at T_m, 50 % missing", solid, missing("0.5")),
+        line("liquids at T_m, 50 % missing", melt, missing("0.5")),
+    ]
+    return table(["mean (worst)", *(NAMES[n] for n in names)], rows)
+
+
+def beaten_table(results: Results) -> str:
+    """Crystals at the melting temperature and noise, where some rival is above the default model."""
+    rows = []
+    for material in (*crystals(results), *liquids(results)):
+        entry = results["dc3"][material]
+        own = _at(entry, "mdlens")
+        for name in (*PUBLISHED, *RIVALS):
+            score = _at(entry, name)
+            if own and score and score["value"] > own["value"]:
+                rows.append([f"{title(material)} at T_m", NAMES[name], _value(score), _value(own)])
+    for structure, by_sigma in results["noise"].items():
+        for sigma, row in by_sigma.items():
+            for name in RIVALS:
+                if name in row and row[name]["value"] > row["mdlens"]["value"]:
+                    where = f"{structure.replace('_', ' ')}, noise {float(sigma):.0%}"
+                    rows.append([where, NAMES[name], _value(row[name]), _value(row["mdlens"])])
+    return table(["where", "who is better", "it", "mdlens"], rows) if rows else "Nowhere in these tables."
