@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from materials import MATERIALS
 from rivals import CLASSES
 
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
@@ -79,9 +80,11 @@ class Phase:
 
 
 def load_phases(folder: Path = DATA, up_to: float = np.inf) -> list[Phase]:
-    """Every phase of the acceptance set, crystals first in the order of the files."""
+    """Every phase of the acceptance set, crystals first, then liquids."""
     found = []
-    for path in sorted(folder.glob("*.npz")):
+    for path in (folder / f"{material.name}.npz" for material in MATERIALS):
+        if not path.exists():
+            continue
         data = SnapshotDataset.load(path)
         by_name: dict[str, dict[float, list[LabelledSnapshot]]] = {}
         for s in data.snapshots:

@@ -167,11 +167,12 @@ def write(path: Path, values: object) -> None:
 
 
 def join() -> None:
-    """Put every part into one file: a part's own key if it has one, else the name of its file."""
+    """Put every part into one file: of a part what is named after its file, or else all of it."""
     joined: dict[str, object] = {}
     for path in sorted(RESULTS.glob("*.json")):
         part = json.loads(path.read_text())
-        joined |= part if path.stem in part else {path.stem: part}
+        own = {k: v for k, v in part.items() if k == path.stem or k.startswith(f"{path.stem}_")}
+        joined |= own or {path.stem: part}
     write(HERE / "results.json", joined)
 
 

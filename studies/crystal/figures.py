@@ -203,33 +203,6 @@ FIGURES = {
 }
 
 
-def filled(page: str, blocks: Mapping[str, str]) -> str:
-    """The page with every block between its marks replaced."""
-    for name, text in blocks.items():
-        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, rest = page.split(start)
-        page = f"{before}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}"
-    return page
-
-
-def blocks(results: Results) -> dict[str, str]:
-    """Every table of the page by the name of its marks."""
-    robust = "robust" in ours(results)
-    made = {
-        "summary": tables.summary_table(results),
-        "melting": tables.melting_table(results),
-        "warm": tables.warm_table(results),
-        "liquids": tables.liquid_table(results),
-        "noise": tables.noise_table(results),
-        "confidence": tables.confidence_table(results),
-        "cost": tables.cost_table(results),
-        "beaten": tables.beaten_table(results),
-    }
-    shown = [n for n in ("mdlens", "robust", "robust_averaged", "ptm_none") if robust or "robust" not in n]
-    made["missing"] = "\n\n".join(tables.missing_table(results, name) for name in shown)
-    return made
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -243,7 +216,7 @@ def main() -> None:
         figure = draw(results)
         figure.savefig(options.figures / name, dpi=140)
         plt.close(figure)
-    options.page.write_text(filled(options.page.read_text(), blocks(results)))
+    options.page.write_text(tables.filled(options.page.read_text(), tables.blocks(results)))
 
 
 if __name__ == "__main__":

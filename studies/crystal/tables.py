@@ -84,18 +84,26 @@ def _value(score: Mapping[str, float] | None) -> str:
 
 
 def melting_table(results: Results) -> str:
-    """Every crystal at its melting temperature, every contestant."""
-    models = ours(results)
-    head = ["crystal", "class", *(NAMES[n] for n in (*models, *PUBLISHED, *RIVALS)), "kept up to"]
+    """Every crystal at its melting temperature."""
+    models, others = ours(results), (*PUBLISHED, "ptm_tuned", "ptm_none", "ptm_0.1")
+    shown = [n for n in models if n != "robust_averaged"]
+    head = ["crystal", *(NAMES[n] for n in (*shown, *others)), "a-CNA / IDS", "crystal up to"]
     rows = []
     for name in crystals(results):
         entry = results["dc3"][name]
-        label = title(name) + ("" if entry["reference"] == 1.0 else f" at {entry['reference']:.2f} T_m")
-        cells = [with_interval(_at(entry, n)) for n in models[:1]]
-        cells += [_value(_at(entry, n)) for n in (*models[1:], *PUBLISHED, *RIVALS)]
-        hottest = max(map(float, entry["by_temperature"]))
-        rows.append([label, entry["structure"].replace("_", " "), *cells, f"{hottest:.2f} T_m"])
+        where = "" if entry["reference"] == 1.0 else f", at {entry['reference']:.2f} T_m"
+        label = f"{title(name)}, {entry['structure'].replace('_', ' ')}{where}"
+        cells = [with_interval(_at(entry, n)) for n in shown[:1]]
+        cells += [_value(_at(entry, n)) for n in (*shown[1:], *others)]
+        cells.append(_value(_at(entry, "acna") or _at(entry, "ids")))
+        rows.append([label, *cells, kept_up_to(entry)])
     return table(head, rows)
+
+
+def kept_up_to(entry: Results) -> str:
+    """The hottest snapshot that is still the crystal; "or more" where no hotter one was tried."""
+    hottest = f"{max(map(float, entry['by_temperature'])):.2f} T_m"
+    return hottest if any(entry["gave_way_at"].values()) else f"{hottest} or more"
 
 
 def warm_table(results: Results) -> str:
@@ -249,3 +257,43 @@ def beaten_table(results: Results) -> str:
                     where = f"{structure.replace('_', ' ')}, noise {float(sigma):.0%}"
                     rows.append([where, NAMES[name], _value(row[name]), _value(row["mdlens"])])
     return table(["where", "who is better", "it", "mdlens"], rows) if rows else "Nowhere in these tables."
+
+
+def mixed_table(results: Results) -> str:
+    """Frames of more than one phase: agreement with the inherent structure, bulk and near."""
+    if "mixed" not in results:
+        return "Not scored yet."
+    names = [*ours(results), "ptm_0.1", "ptm_none", "acna"]
+    rows = []
+    for case, entry in results["mixed"].items():
+        for zone, label in (("bulk", "bulk"), ("near", "within 5 A")):
+            if entry[zone]["atoms"]:
+                cells = [_value(entry[zone].get(n)) for n in names]
+                rows.append([case, label, f"{entry[zone]['atoms']:,}", *cells])
+    return table(["case", "where", "atoms", *(NAMES[n] for n in names)], rows)
+
+
+def blocks(results: Results) -> dict[str, str]:
+    """Every table of the page by the name of its marks."""
+    shown = [n for n in ("mdlens", "robust", "robust_averaged") if n in ours(results)]
+    return {
+        "summary": summary_table(results),
+        "melting": melting_table(results),
+        "warm": warm_table(results),
+        "liquids": liquid_table(results),
+        "missing": "\n\n".join(missing_table(results, name) for name in (*shown, "ptm_none")),
+        "noise": noise_table(results),
+        "mixed": mixed_table(results),
+        "confidence": confidence_table(results),
+        "cost": cost_table(results),
+        "beaten": beaten_table(results),
+    }
+
+
+def filled(page: str, blocks: Mapping[str, str]) -> str:
+    """The page with every block between its marks replaced."""
+    for name, text in blocks.items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        before, rest = page.split(start)
+        page = f"{before}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}"
+    return page
