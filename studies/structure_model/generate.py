@@ -17,16 +17,14 @@ import numpy as np
 from ase import Atoms
 from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import PolyhedralTemplateMatchingModifier
-from systems import TEST, TRAIN, System
+from systems import TRAIN, System
 
 from mdlens.simulation.bulk import BulkRecipe, Stage, simulate_bulk
 
 CLASSES = ("fcc", "hcp", "bcc", "sc", "cubic_diamond", "hexagonal_diamond", "disordered")
 PTM_ID = {"fcc": 1, "hcp": 2, "bcc": 3, "sc": 5, "cubic_diamond": 6, "hexagonal_diamond": 7}
 CRYSTAL_LADDER = (0.05, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
-TEST_LADDER = (0.2, 0.5, 0.8, 0.9, 1.0)
 LIQUID_LADDER = (1.5, 1.25, 1.1, 1.0, 0.9, 0.8)
-TEST_LIQUID_LADDER = (1.2, 1.0)
 PTM_RMSD = 0.1  # for the crystallinity of liquids; crystals are compared without a cutoff
 KEPT_CRYSTALLINE = 0.9  # a snapshot with less of its class in the inherent structure is dropped
 KEPT_DISORDERED = 0.3  # a liquid with more crystal than this in the inherent structure is dropped
@@ -40,8 +38,8 @@ def stages(system: System) -> tuple[Stage, ...]:
         return Stage(start=x * t, stop=x * t, steps=HOLD_STEPS, snapshots=snapshots)
 
     if system.structure != "disordered":
-        return tuple(hold(x) for x in (CRYSTAL_LADDER if system.split == "train" else TEST_LADDER))
-    ladder = LIQUID_LADDER if system.split == "train" else TEST_LIQUID_LADDER
+        return tuple(hold(x) for x in CRYSTAL_LADDER)
+    ladder = LIQUID_LADDER
     melt = Stage(start=2.0 * t, stop=2.0 * t, steps=5000)
     cool = Stage(start=2.0 * t, stop=ladder[0] * t, steps=1000)
     schedule = (melt, cool, *(hold(x) for x in ladder))
@@ -111,7 +109,6 @@ def write_part(system: System, path: Path) -> None:
     table = {
         "system": system.name,
         "structure": system.structure,
-        "split": system.split,
         "potential": system.potential,
         "melting": system.melting,
         "target_temperature": [float(a.info["target_temperature"]) for a, _ in frames],
@@ -138,7 +135,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="systems whose name contains this")
     arguments = parser.parse_args()
     arguments.parts.mkdir(parents=True, exist_ok=True)
-    systems = [s for s in TRAIN + TEST if arguments.only in s.name]
+    systems = [s for s in TRAIN if arguments.only in s.name]
     for done, system in enumerate(systems, start=1):
         path = arguments.parts / f"{system.name.replace(' ', '_')}.npz"
         print(f"[{done}/{len(systems)}] {system.name}", flush=True)

@@ -8,14 +8,15 @@ thermal displacement, so that they compress well. A group is one hold of one sys
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from generate import CLASSES, crystalline_share, recipe
-from systems import MELTING, TEST, TRAIN, System
+from systems import MELTING, TRAIN, System
 
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
+from mdlens.learning.snapshots import OUTSIDE, LabelledSnapshot, SnapshotDataset
 from mdlens.neighbors import find_nearest
 from mdlens.simulation.bulk import start_structure
 from mdlens.simulation.lattices import build_lattice
@@ -25,6 +26,7 @@ COLDEST_LIQUID = 1.0  # below, a metal's melt is full of crystal-like atoms, and
 IDEAL_COPIES = 8  # lattice constants of the ideal lattices, so that every part of a split has some
 GLASS = 0.3  # colder than this it is a glass
 CRYSTAL_IN_GLASS = 0.1  # a glass with more than this share of crystalline atoms (PTM, RMSD 0.1) is left out
+RANDOM_CRYSTALS = 400
 GRID = 1024.0  # positions are multiples of 1/GRID Angstrom
 
 
@@ -45,7 +47,8 @@ def displacement(positions: np.ndarray, cell: np.ndarray, start: Atoms) -> float
 
 def is_clear_cut(system: System, temperature: float, frame: Atoms) -> bool:
     """Whether every atom of a training snapshot belongs to its class beyond doubt."""
-    relative = temperature / MELTING[system.potential]
+    compound = f"{system.potential} {''.join(system.elements)}"
+    relative = temperature / MELTING[compound if compound in MELTING else system.potential]
     if system.structure != "disordered":
         return relative <= HOTTEST_CRYSTAL
     return relative >= COLDEST_LIQUID or (relative < GLASS and crystalline_share(frame) < CRYSTAL_IN_GLASS)
@@ -77,6 +80,35 @@ def _plain(system: str, k: int, positions: np.ndarray, lengths: np.ndarray, labe
     )
 
 
+def random_crystals() -> Iterator[LabelledSnapshot]:
+    """Yield crystals of a few atoms in a random cell, outside all classes; a cell PTM knows is left out."""
+    rng = np.random.default_rng(1)
+    kept = 0
+    while kept < RANDOM_CRYSTALS:
+        atoms = random_crystal(rng)
+        if crystalline_share(atoms) > 0:
+            continue
+        lengths = atoms.cell.lengths()
+        yield _plain(f"random crystal {kept % 20}", kept, atoms.positions, lengths, OUTSIDE)
+        kept += 1
+
+
+def random_crystal(rng: np.random.Generator) -> Atoms:
+    """Place 2 to 10 atoms one by one, each where it is farthest from the others among some random places."""
+    count = int(rng.integers(2, 11))
+    cell = np.exp(rng.uniform(-0.5, 0.5, 3))
+    cell *= (count / cell.prod()) ** (1 / 3)
+    placed = rng.random((1, 3)) * cell
+    while len(placed) < count:
+        candidates = rng.random((60, 3)) * cell
+        apart = candidates[:, None] - placed
+        apart -= np.round(apart / cell) * cell
+        placed = np.vstack([placed, candidates[np.linalg.norm(apart, axis=2).min(axis=1).argmax()]])
+    unit = Atoms("X" * count, positions=placed * 3.0, cell=cell * 3.0, pbc=True)
+    repeats = np.maximum(np.ceil(15.0 / (cell * 3.0)), 1).astype(int)
+    return unit.repeat(tuple(repeats.tolist()))
+
+
 def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
     with np.load(parts / part_name(system), allow_pickle=False) as saved:
         table = json.loads(str(saved["table"]))
@@ -86,7 +118,7 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
     snapshots = []
     for k, target in enumerate(table["target_temperature"]):
         frame = Atoms(numbers, positions=positions[k], cell=cells[k], pbc=True)
-        if system.split == "train" and not is_clear_cut(system, target, frame):
+        if not is_clear_cut(system, target, frame):
             continue
         relative = f"{target / system.melting:.2f} Tm"
         snapshots.append(
@@ -108,7 +140,8 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
 
 def pack(systems: tuple[System, ...], parts: Path, out: Path) -> None:
     snapshots = [s for system in systems for s in snapshots_of(system, parts)]
-    snapshots += ideal_snapshots() if systems[0].split == "train" else []
+    snapshots += ideal_snapshots()
+    snapshots += random_crystals()
     provenance = {
         "generator": "studies/structure_model/generate.py",
         "potentials": {s.name: s.potential for s in systems},
@@ -125,10 +158,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", type=Path)
-    parts = parser.parse_args().parts
-    here = Path(__file__).parent
-    for systems, name in ((TRAIN, "train.npz"), (TEST, "test.npz")):
-        pack(systems, parts, here / name)
+    pack(TRAIN, parser.parse_args().parts, Path(__file__).with_name("train.npz"))
 
 
 if __name__ == "__main__":

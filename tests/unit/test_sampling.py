@@ -1,5 +1,7 @@
 """Balanced, seeded draws of maps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -8,7 +10,7 @@ from mdlens.descriptors import NeighborsMapSettings, neighbors_map
 from mdlens.errors import InputError
 from mdlens.learning.augment import Augmentation, Disturbance
 from mdlens.learning.sampling import MapSampler, to_atoms
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
+from mdlens.learning.snapshots import OUTSIDE, LabelledSnapshot, SnapshotDataset
 
 SETTINGS = NeighborsMapSettings(size=8, candidates=15)
 
@@ -38,11 +40,11 @@ def dataset() -> SnapshotDataset:
 def test_classes_and_then_systems_are_balanced(dataset: SnapshotDataset) -> None:
     sampler = MapSampler(dataset, range(6), SETTINGS)
     assert sampler.classes == (0, 1)
-    sample = sampler.draw(4096, Augmentation(vacancies=(0.0, 0.3)), np.random.default_rng(0))
-    assert sample.maps.shape == (4096, 1, 8, 8)
-    np.testing.assert_array_equal(np.bincount(sample.labels), [2048, 2048])
+    sample = sampler.draw(8192, Augmentation(vacancies=(0.0, 0.3)), np.random.default_rng(0))
+    assert sample.maps.shape == (8192, 1, 8, 8)
+    np.testing.assert_array_equal(np.bincount(sample.labels), [4096, 4096])
     for index, share in ((0, 1 / 3), (1, 1 / 3), (2, 1 / 3)):
-        assert np.mean(sample.snapshots[sample.labels == 0] == index) == pytest.approx(share, abs=0.04)
+        assert np.mean(sample.snapshots[sample.labels == 0] == index) == pytest.approx(share, abs=0.06)
     for index, share in ((3, 1 / 2), (4, 1 / 4), (5, 1 / 4)):
         assert np.mean(sample.snapshots[sample.labels == 1] == index) == pytest.approx(share, abs=0.08)
 
@@ -53,6 +55,23 @@ def test_classes_get_their_shares(dataset: SnapshotDataset) -> None:
     np.testing.assert_array_equal(np.bincount(sample.labels), [300, 100])
     with pytest.raises(InputError, match="a number for each of x, y, never; got 1"):
         MapSampler(dataset, range(6), SETTINGS, shares=(1.0,))
+
+
+def test_atoms_outside_all_classes_are_drawn_on_request(dataset: SnapshotDataset) -> None:
+    strange = replace(snapshot(0, "d", "d0", 100), labels=np.full(100, OUTSIDE, np.int8))
+    data = replace(dataset, snapshots=(*dataset.snapshots, strange))
+    sampler = MapSampler(data, range(7), SETTINGS, outside_share=0.5)
+    sample = sampler.draw(500, Disturbance(), np.random.default_rng(0))
+    assert sampler.classes == (0, 1)
+    assert {label: int((sample.labels == label).sum()) for label in (0, 1, OUTSIDE)} == {
+        0: 200,
+        1: 200,
+        OUTSIDE: 100,
+    }
+    assert (
+        OUTSIDE
+        not in MapSampler(data, range(7), SETTINGS).draw(90, Disturbance(), np.random.default_rng(0)).labels
+    )
 
 
 def test_only_the_given_snapshots_are_drawn_from(dataset: SnapshotDataset) -> None:

@@ -63,7 +63,7 @@ def test_class_counts_leave_out_ignored_atoms() -> None:
         ({"cell": np.zeros(3)}, "cell must have"),
         ({"pbc": np.array(True)}, "pbc must have"),
         ({"labels": np.zeros(4, np.int8)}, "labels must have"),
-        ({"labels": np.full(5, -2, np.int8)}, "labels must have -1 or class indices"),
+        ({"labels": np.full(5, -3, np.int8)}, "labels must have -2, -1 or class indices"),
         ({"numbers": np.zeros(3, np.int16)}, "numbers must have"),
         ({"cell": np.full((3, 3), np.nan)}, "finite"),
         ({"positions": np.full((5, 3), np.inf, np.float32)}, "finite"),

@@ -19,6 +19,7 @@ from mdlens.learning.augment import Augmentation
 from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.fit_settings import FitSettings
 from mdlens.learning.sampling import MapSample, MapSampler
+from mdlens.learning.snapshots import OUTSIDE
 from mdlens.types import Float32Array, IntArray
 
 Batch = tuple[Tensor, Tensor]
@@ -105,7 +106,7 @@ class StructureTask(LightningModule):  # type: ignore[misc]
         """Give the loss of one batch."""
         maps, labels = batch
         logits = self.network(maps).logits
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self._settings.label_smoothing)
+        loss = classification_loss(logits, labels, label_smoothing=self._settings.label_smoothing)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 
@@ -169,6 +170,22 @@ def fit_network(
         state = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
         task.load_state_dict(state)
     return network.eval()
+
+
+def classification_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Give the mean cross-entropy; for atoms outside all classes with the same probability for each class.
+
+    Args:
+        logits: (samples, classes).
+        labels: Class of each sample, or `OUTSIDE` (samples,).
+        label_smoothing: Share of the target of the others spread over the classes.
+    """
+    outside = labels == OUTSIDE
+    losses = functional.cross_entropy(
+        logits, labels.clamp(min=0), reduction="none", label_smoothing=label_smoothing
+    )
+    undecided = -functional.log_softmax(logits, dim=1).mean(dim=1)
+    return torch.where(outside, undecided, losses).mean()
 
 
 def predict_logits(network: nn.Module, maps: Float32Array) -> Float32Array:

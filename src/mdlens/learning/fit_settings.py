@@ -19,6 +19,8 @@ class FitSettings:
         label_smoothing: Share of the target spread over the other classes.
         validation_maps: Maps of the validation part, drawn once.
         class_shares: Relative number of maps of each class, in training and validation; empty means equal.
+        outside_share: Number of maps of atoms outside all classes, relative to a class of share 1, in
+            training only. Their target is the same probability for every class.
         patience: Stop after this many epochs without a better validation loss; 0 never stops early.
         seed: Seed of the draws and of dropout.
 
@@ -35,6 +37,7 @@ class FitSettings:
     label_smoothing: float = 0.0
     validation_maps: int = 16_384
     class_shares: tuple[float, ...] = ()
+    outside_share: float = 0.0
     patience: int = 0
     seed: int = 0
 
@@ -47,6 +50,7 @@ class FitSettings:
         _check("label_smoothing", self.label_smoothing, 0.0, 0.9)
         for share in self.class_shares:
             _check("class_shares", share, 1e-3, 1e3)
+        _check("outside_share", self.outside_share, 0.0, 1e3)
         _check("patience", self.patience, 0, 10**6)
         _check("seed", self.seed, 0, 2**32 - 1)
 

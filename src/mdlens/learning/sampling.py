@@ -11,10 +11,10 @@ from numpy.random import Generator
 from mdlens.descriptors import MapSource, NeighborsMapSettings
 from mdlens.errors import InputError
 from mdlens.learning.augment import Augmentation, Disturbance, disturb, nearest_neighbor_distance
-from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
-from mdlens.types import Float32Array, FloatArray, IntArray
+from mdlens.learning.snapshots import OUTSIDE, LabelledSnapshot, SnapshotDataset
+from mdlens.types import Float32Array, IntArray
 
-ATOMS_PER_DRAW = 64
+ATOMS_PER_DRAW = 100
 """Maps taken from one disturbed copy of a snapshot."""
 
 _PATIENCE = 20
@@ -27,7 +27,7 @@ class MapSample:
 
     Args:
         maps: (samples, channels, size, size).
-        labels: Class of each (samples,).
+        labels: Class of each, or `OUTSIDE` (samples,).
         snapshots: Index in the data set of the snapshot of each (samples,).
     """
 
@@ -47,6 +47,7 @@ class MapSampler:
         indices: Which of them to draw from: one part of a split.
         descriptor: How the maps are made.
         shares: Relative number of maps of each class; empty gives all classes the same.
+        outside_share: The same for atoms outside all classes (`OUTSIDE`); 0 draws none of them.
         threads: Threads for the maps; 0 takes every processor.
 
     Raises:
@@ -60,21 +61,22 @@ class MapSampler:
         descriptor: NeighborsMapSettings,
         *,
         shares: Sequence[float] = (),
+        outside_share: float = 0.0,
         threads: int = 1,
     ) -> None:
         self._dataset = dataset
         self._descriptor = descriptor
         self._threads = threads
         self._spacings: dict[int, float] = {}
-        self._systems = _systems_of_classes(dataset, indices)
-        self._shares = _checked_shares(shares, dataset.classes)
+        self._systems = _systems_of_classes(dataset, indices, outside=outside_share > 0)
+        self._shares = _checked_shares(shares, dataset.classes) | {OUTSIDE: outside_share}
         if not self._systems:
             raise InputError("there is no labelled atom to draw maps from")
 
     @property
     def classes(self) -> tuple[int, ...]:
         """The classes that occur."""
-        return tuple(self._systems)
+        return tuple(label for label in self._systems if label != OUTSIDE)
 
     def draw(self, count: int, disturbances: Augmentation | Disturbance, rng: Generator) -> MapSample:
         """Draw maps of randomly chosen atoms of disturbed snapshots.
@@ -98,7 +100,7 @@ class MapSampler:
 
     def _rows(self, count: int) -> Iterator[tuple[int, int, int]]:
         """Give each class that occurs its rows of a sample: class, first, one past the last."""
-        shares = self._shares[list(self._systems)]
+        shares = np.array([self._shares[label] for label in self._systems])
         edges = np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
         rows = (count * edges).round().astype(np.int64).tolist()
         return zip(self._systems, rows[:-1], rows[1:], strict=True)
@@ -118,7 +120,7 @@ class MapSampler:
             if done >= len(maps):
                 return
             if copies > _PATIENCE * (1 + done):
-                name = self._dataset.classes[label]
+                name = "outside" if label == OUTSIDE else self._dataset.classes[label]
                 raise InputError(f"class {name!r}: hardly any of its atoms is left after {disturbance}")
             copy = self._disturbed(index, disturbance, rng)
             chosen = np.flatnonzero(copy.labels == label)
@@ -146,22 +148,24 @@ def to_atoms(snapshot: LabelledSnapshot) -> Atoms:
     return Atoms(numbers=numbers, positions=positions, cell=snapshot.cell, pbc=snapshot.pbc)
 
 
-def _checked_shares(shares: Sequence[float], classes: tuple[str, ...]) -> FloatArray:
+def _checked_shares(shares: Sequence[float], classes: tuple[str, ...]) -> dict[int, float]:
     if shares and len(shares) != len(classes):
         raise InputError(
             f"class_shares must hold a number for each of {', '.join(classes)}; got {len(shares)}"
         )
-    return np.array(shares or [1.0] * len(classes))
+    return dict(enumerate(shares or [1.0] * len(classes)))
 
 
-def _systems_of_classes(dataset: SnapshotDataset, indices: Sequence[int]) -> dict[int, list[list[int]]]:
+def _systems_of_classes(
+    dataset: SnapshotDataset, indices: Sequence[int], *, outside: bool
+) -> dict[int, list[list[int]]]:
     """For each class that occurs, the snapshots that hold it, a list for each system."""
-    counts = dataset.class_counts()
+    present = {index: set(np.unique(dataset.snapshots[index].labels).tolist()) for index in indices}
     found: dict[int, list[list[int]]] = {}
-    for label in range(len(dataset.classes)):
+    for label in (*range(len(dataset.classes)), *([OUTSIDE] if outside else [])):
         systems: dict[str, list[int]] = defaultdict(list)
         for index in indices:
-            if counts[index, label]:
+            if label in present[index]:
                 systems[dataset.snapshots[index].system].append(index)
         if systems:
             found[label] = [systems[name] for name in sorted(systems)]

@@ -19,6 +19,9 @@ FORMAT = 1
 IGNORED = -1
 """Label of an atom that is there for its neighbours but is not learnt from."""
 
+OUTSIDE = -2
+"""Label of an atom of none of the classes, of a surface or a foreign crystal: learnt as undecided."""
+
 _ARRAYS = (
     "positions",
     "labels",
@@ -56,7 +59,7 @@ class LabelledSnapshot:
         positions: Cartesian positions (atoms, 3).
         cell: Cell vectors as rows (3, 3).
         pbc: Which cell vectors are periodic (3,).
-        labels: Index of each atom's class, or -1 for atoms to ignore (atoms,).
+        labels: Index of each atom's class, `IGNORED` (-1) or `OUTSIDE` (-2) (atoms,).
         system: What was simulated, e.g. "Cu fcc".
         snapshot: Name of this configuration, unique in a data set.
         group: Snapshots of one group are correlated and never split, e.g. one trajectory.
@@ -92,8 +95,8 @@ class LabelledSnapshot:
             raise self._error("positions and cell", "finite numbers", "NaN or infinity")
         if not 0.0 <= self.displacement < np.inf:
             raise self._error("displacement", "a finite number, 0 or more", str(self.displacement))
-        if atoms and self.labels.min() < IGNORED:
-            raise self._error("labels", "-1 or class indices", str(self.labels.min()))
+        if atoms and self.labels.min() < OUTSIDE:
+            raise self._error("labels", "-2, -1 or class indices", str(self.labels.min()))
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mdlens.errors import InputError
 from mdlens.io import read
 from mdlens.learning.config import DataConfig
-from mdlens.learning.snapshots import IGNORED, LabelledSnapshot, SnapshotDataset
+from mdlens.learning.snapshots import IGNORED, OUTSIDE, LabelledSnapshot, SnapshotDataset
 
 
 def load_data(entries: Sequence[DataConfig], classes: Sequence[str], folder: Path) -> SnapshotDataset:
@@ -58,7 +58,7 @@ def _class_numbers(found: Sequence[str], names: list[str], closed: bool, file: s
 
 
 def _relabelled(dataset: SnapshotDataset, numbers: Sequence[int]) -> Iterator[LabelledSnapshot]:
-    table = np.array([*numbers, IGNORED], np.int8)  # the last entry serves the label -1
+    table = np.array([*numbers, OUTSIDE, IGNORED], np.int8)  # the last two serve the labels -2 and -1
     for snapshot in dataset.snapshots:
         yield replace(snapshot, labels=table[snapshot.labels])
 

@@ -34,6 +34,21 @@ _ALKALI_HALIDES = {
 
 
 @dataclass(frozen=True)
+class _PairForm:
+    prefix: str
+    title: str
+    style: str
+    numbers: str
+    units: str
+
+
+_PAIR_FORMS = (
+    _PairForm("lj", "Lennard-Jones", "lj/cut", "EPSILON,SIGMA,CUTOFF", "eV, Angstrom"),
+    _PairForm("morse", "Morse", "morse", "DEPTH,ALPHA,DISTANCE,CUTOFF", "eV, 1/Angstrom, Angstrom"),
+)
+
+
+@dataclass(frozen=True)
 class Potential:
     """LAMMPS commands of a potential, ready for types 1..n in the order of ``elements``."""
 
@@ -79,16 +94,17 @@ def find_potential_file(name: str) -> Path:
 def load_potential(name: str, elements: Sequence[str]) -> Potential:
     """Commands for a potential by file name or path, or for one of the built-in analytic ones.
 
-    Built in: ``lj:EPSILON,SIGMA,CUTOFF`` (eV, Angstrom), ``fumi-tosi`` (rock-salt alkali halides, Fumi & Tosi
-    1964, Ewald sums) and ``mW`` (mono-atomic water, Molinero & Moore, J. Phys. Chem. B 113, 4008 (2009);
-    needs no file).
+    Built in: ``lj:EPSILON,SIGMA,CUTOFF`` (eV, Angstrom), ``morse:DEPTH,ALPHA,DISTANCE,CUTOFF`` (eV,
+    1/Angstrom, Angstrom, Angstrom), ``fumi-tosi`` (rock-salt alkali halides, Fumi & Tosi 1964, Ewald sums)
+    and ``mW`` (mono-atomic water, Molinero & Moore, J. Phys. Chem. B 113, 4008 (2009); needs no file).
 
     Raises:
         InputError: If the name, the file or its style is unknown, or the elements do not fit.
     """
     chosen = tuple(elements)
-    if name.startswith("lj:"):
-        return _lennard_jones(name, chosen)
+    for form in _PAIR_FORMS:
+        if name.startswith(f"{form.prefix}:"):
+            return _pair(form, name, chosen)
     if name == "fumi-tosi":
         return _fumi_tosi(chosen)
     if name == "mW":
@@ -114,17 +130,25 @@ def load_potential(name: str, elements: Sequence[str]) -> Potential:
     )
 
 
-def _lennard_jones(name: str, elements: tuple[str, ...]) -> Potential:
+def _pair(form: _PairForm, name: str, elements: tuple[str, ...]) -> Potential:
+    """One pair potential for all elements; its last number is the cutoff, where it is shifted to zero."""
     try:
-        epsilon, sigma, cutoff = (float(x) for x in name[3:].split(","))
-    except ValueError as error:
+        numbers = [float(x) for x in name.removeprefix(f"{form.prefix}:").split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(form.numbers.split(",")):
         raise InputError(
-            f"a Lennard-Jones potential reads lj:EPSILON,SIGMA,CUTOFF (eV, Angstrom), got {name!r}"
-        ) from error
+            f"a {form.title} potential reads {form.prefix}:{form.numbers} ({form.units}), got {name!r}"
+        )
+    *coefficients, cutoff = numbers
     return Potential(
         name,
         elements,
-        (f"pair_style lj/cut {cutoff}", f"pair_coeff * * {epsilon} {sigma}", "pair_modify shift yes"),
+        (
+            f"pair_style {form.style} {cutoff}",
+            f"pair_coeff * * {' '.join(map(str, coefficients))}",
+            "pair_modify shift yes",
+        ),
     )
 
 

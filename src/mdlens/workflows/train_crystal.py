@@ -54,9 +54,15 @@ class _Run:
     folder: Path
     threads: int
 
-    def sampler(self, part: str, shares: tuple[float, ...] = ()) -> MapSampler:
-        indices = getattr(self.split, part)
-        return MapSampler(self.dataset, indices, self.config.descriptor, shares=shares, threads=self.threads)
+    def sampler(self, part: str, shares: tuple[float, ...] = (), *, outside_share: float = 0.0) -> MapSampler:
+        return MapSampler(
+            self.dataset,
+            getattr(self.split, part),
+            self.config.descriptor,
+            shares=shares,
+            outside_share=outside_share,
+            threads=self.threads,
+        )
 
     def rng(self, stream: int) -> np.random.Generator:
         return np.random.default_rng((2**32, stream, self.config.fit.seed))
@@ -159,7 +165,8 @@ def _claim_folder(folder: Path, config_file: Path, config: TrainingConfig) -> No
 
 
 def _fit(run: _Run, validation: MapSample, progress: bool) -> nn.Module:
-    config, sampler = run.config, run.sampler("train", run.config.fit.class_shares)
+    config, fit = run.config, run.config.fit
+    sampler = run.sampler("train", fit.class_shares, outside_share=fit.outside_share)
     descriptor = config.descriptor
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)
