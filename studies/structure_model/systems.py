@@ -118,13 +118,10 @@ TRAIN = (
     _crystal("HgTe zincblende", "cubic_diamond", "zincblende", "Hg Te", 6.46, "CdTeZnSeHgS0.sw", 1050),
     _crystal("HgTe wurtzite", "hexagonal_diamond", "wurtzite", "Hg Te", 4.568, "CdTeZnSeHgS0.sw", 1050),
     _liquid("HgTe", "zincblende", "Hg Te", 6.46, "CdTeZnSeHgS0.sw", 1050, glass=True),
-    _crystal("ZnS zincblende", "cubic_diamond", "zincblende", "Zn S", 5.42, "CdTeZnSeHgS0.sw", 2200),
-    _crystal("ZnS wurtzite", "hexagonal_diamond", "wurtzite", "Zn S", 3.833, "CdTeZnSeHgS0.sw", 2200),
-    _liquid("ZnS", "zincblende", "Zn S", 5.42, "CdTeZnSeHgS0.sw", 2200, glass=True),
 )
 
-# Melting temperature (K) of each training potential: published where known (both silicon ones), else 0.8 of
-# the temperature at which its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
+# Melting temperature (K) of each training potential: published for Cu_mishin1, else 0.8 of the temperature at which
+# its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
 MELTING = {
     "Ni_u3.eam": 1740.0,
     "Au_u3.eam": 1170.0,
@@ -139,12 +136,14 @@ MELTING = {
     "fumi-tosi": 1040.0,
     "CdTe.sw": 1340.0,
     "Cu_mishin1.eam.alloy": 1325.0,
-    "CdTeZnSeHgS0.sw": 0.0,
-    MORSE["Na"]: 400.0,
-    MORSE["Rb"]: 330.0,
-    MORSE["Cs"]: 360.0,
-    MORSE["Ba"]: 1070.0,
-    MORSE["Ca"]: 1100.0,
-    MORSE["Sr"]: 1120.0,
-    MORSE["Pb"]: 1560.0,
+    "CdTeZnSeHgS0.sw ZnTe": 1980.0,
+    "CdTeZnSeHgS0.sw CdSe": 2350.0,
+    "CdTeZnSeHgS0.sw HgTe": 1090.0,
+    MORSE["Na"]: 384.0,
+    MORSE["Rb"]: 317.0,
+    MORSE["Cs"]: 317.0,
+    MORSE["Ba"]: 1030.0,
+    MORSE["Ca"]: 1056.0,
+    MORSE["Sr"]: 1030.0,
+    MORSE["Pb"]: 1620.0,
 }
