@@ -21,7 +21,16 @@ from mdlens.neighbors import find_nearest
 from mdlens.simulation.bulk import start_structure
 from mdlens.simulation.lattices import build_lattice
 
-HOTTEST_CRYSTAL = 1.15  # of the melting temperature: above, order comes and goes before the crystal melts
+# Largest displacement from the sites, per component and in nearest-neighbour distances: a crystal that is
+# displaced further is about to melt (Lindemann), at whatever temperature its potential does that.
+LARGEST_DISPLACEMENT = {
+    "fcc": 0.102,
+    "hcp": 0.102,
+    "bcc": 0.122,
+    "sc": 0.13,
+    "cubic_diamond": 0.105,
+    "hexagonal_diamond": 0.105,
+}
 COLDEST_LIQUID = 1.0  # below, a metal's melt is full of crystal-like atoms, and no label is right for them
 IDEAL_COPIES = 8  # lattice constants of the ideal lattices, so that every part of a split has some
 GLASS = 0.3  # colder than this it is a glass
@@ -45,12 +54,12 @@ def displacement(positions: np.ndarray, cell: np.ndarray, start: Atoms) -> float
     return float(np.sqrt((shift[stayed] ** 2).mean()) / spacing)
 
 
-def is_clear_cut(system: System, temperature: float, frame: Atoms) -> bool:
-    """Whether every atom of a training snapshot belongs to its class beyond doubt."""
+def is_clear_cut(system: System, temperature: float, frame: Atoms, moved: float) -> bool:
+    """Whether every atom of a snapshot belongs to its class beyond doubt."""
+    if system.structure != "disordered":
+        return moved <= LARGEST_DISPLACEMENT[system.structure]
     compound = f"{system.potential} {''.join(system.elements)}"
     relative = temperature / MELTING[compound if compound in MELTING else system.potential]
-    if system.structure != "disordered":
-        return relative <= HOTTEST_CRYSTAL
     return relative >= COLDEST_LIQUID or (relative < GLASS and crystalline_share(frame) < CRYSTAL_IN_GLASS)
 
 
@@ -118,7 +127,8 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
     snapshots = []
     for k, target in enumerate(table["target_temperature"]):
         frame = Atoms(numbers, positions=positions[k], cell=cells[k], pbc=True)
-        if not is_clear_cut(system, target, frame):
+        moved = 0.0 if melted else displacement(positions[k], cells[k], start)
+        if not is_clear_cut(system, target, frame, moved):
             continue
         relative = f"{target / system.melting:.2f} Tm"
         snapshots.append(
@@ -132,7 +142,7 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
                 group=f"{system.name} {relative}",
                 temperature=table["temperature"][k],
                 numbers=numbers,
-                displacement=0.0 if melted else displacement(positions[k], cells[k], start),
+                displacement=moved,
             )
         )
     return snapshots
