@@ -3,8 +3,8 @@
     python studies/structure_model/generate_mixed.py PARTS/ [--only NAME] [--out FILE.npz]
 
 One file per case in PARTS, left alone when it is there, so an interrupted run goes on where it stopped; then
-all parts that are there are packed into one data set (`mixed_train.npz` in PARTS by default). No element of
-the acceptance set occurs.
+all parts that are there are packed into one data set (`mixed.npz` beside this script by default). No element
+of the acceptance set occurs.
 
 Labels come from the inherent structure (see `studies/crystal/microstructure_runs.py`):
 - an atom in a crystal structure gets its class if at least `SUPPORT` of its 12 nearest neighbours have it
@@ -244,7 +244,7 @@ def snapshots_of(case: Case, path: Path) -> Iterator[LabelledSnapshot]:
             cell=atoms.cell.array,
             pbc=np.ones(3, bool),
             labels=labels_of(frame, expected_labels(case), molten=case.kind == "coexistence"),
-            system=case.name,
+            system=f"{case.crystal.lattice} {case.kind}",  # drawn as often as one bulk system
             snapshot=f"{case.name} {case.ladder[k]:.2f} Tm {k}",
             group=case.name,
             temperature=float(atoms.info["temperature"]),
@@ -277,14 +277,14 @@ def main() -> None:
     )
     parser.add_argument("parts", type=Path)
     parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--out", type=Path, help="data set (PARTS/mixed_train.npz)")
+    parser.add_argument("--out", type=Path, help="data set (mixed.npz beside this script)")
     parser.add_argument("--pack-only", action="store_true", help="simulate nothing, pack what is there")
     arguments = parser.parse_args()
     arguments.parts.mkdir(parents=True, exist_ok=True)
     chosen = [] if arguments.pack_only else [case for case in CASES if arguments.only in case.name]
     for case in track(chosen, description="simulating"):
         write_part(case, arguments.parts)
-    pack(arguments.parts, arguments.out or arguments.parts / "mixed_train.npz")
+    pack(arguments.parts, arguments.out or Path(__file__).with_name("mixed.npz"))
 
 
 if __name__ == "__main__":

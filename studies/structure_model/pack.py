@@ -1,8 +1,8 @@
-"""Join the parts that `generate.py` wrote into the two data sets that are committed.
+"""Join the parts that `generate.py` wrote into the data set that is committed.
 
     python studies/structure_model/pack.py PARTS/
 
-Writes `train.npz` and `test.npz` beside this script. Positions are rounded to 1/1024 Angstrom, far below any
+Writes `train.npz` beside this script. Positions are rounded to 1/1024 Angstrom, far below any
 thermal displacement, so that they compress well. A group is one hold of one system: two snapshots, 5 ps.
 """
 

@@ -120,8 +120,8 @@ TRAIN = (
     _liquid("HgTe", "zincblende", "Hg Te", 6.46, "CdTeZnSeHgS0.sw", 1050, glass=True),
 )
 
-# Melting temperature (K) of each training potential: published for Cu_mishin1, else 0.8 of the temperature at which
-# its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
+# Melting temperature (K) of each training potential: published for Cu_mishin1, else 0.8 of the temperature
+# at which its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
 MELTING = {
     "Ni_u3.eam": 1740.0,
     "Au_u3.eam": 1170.0,

@@ -1,0 +1,151 @@
+"""Compare maps and networks on training systems that are held out whole: how they were chosen.
+
+    python studies/structure_model/compare_settings.py RUNS/
+
+Every setting is trained like the default model on a fifth of its maps (one seed), without the systems of
+`TUNING`, and scored on those close to melting. So only the order of the rows counts. The acceptance set plays
+no part. Writes settings.json; runs in RUNS/ that are finished are kept.
+"""
+
+import argparse
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mdlens.inference import StructureModel
+from mdlens.learning.augment import Disturbance, disturb, nearest_neighbor_distance
+from mdlens.learning.sampling import to_atoms
+from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
+from mdlens.workflows.crystal import classify
+from mdlens.workflows.train_crystal import train_crystal
+
+HERE = Path(__file__).parent
+TUNING = (
+    "Au fcc",
+    "Au hcp",
+    "Au liquid",
+    "Ca fcc",
+    "Ca hcp",
+    "Ca liquid",
+    "CdTe liquid",
+    "CdTe wurtzite",
+    "CdTe zincblende",
+    "Co fcc",
+    "Co hcp",
+    "Co hcp liquid",
+    "Co liquid",
+    "Rb bcc",
+    "Rb liquid",
+    "V bcc",
+    "V liquid",
+)
+NEAR_MELTING = (0.95, 1.12)  # of the rough melting temperature of the schedule
+CONDITIONS = {
+    "as simulated": Disturbance(),
+    "10 % missing": Disturbance(vacancies=0.1),
+    "8 % displaced in all": Disturbance(gaussian=0.08, total=True),
+}
+EPOCHS, SEED = 8, 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What differs between the runs."""
+
+    candidates: int
+    size: int
+    width: int
+    depth: int = 0
+
+    @property
+    def name(self) -> str:
+        return (
+            f"{self.candidates} candidates, {self.size}x{self.size}, width {self.width}, depth {self.depth}"
+        )
+
+
+SETTINGS = (
+    Setting(63, 32, 32),
+    Setting(95, 32, 32),
+    Setting(95, 48, 24),
+    Setting(127, 48, 24),
+    Setting(95, 48, 32, 1),
+)
+
+
+def configuration(setting: Setting) -> str:
+    """The configuration of the default model with other maps, network and split."""
+    text = (HERE / "default.toml").read_text(encoding="utf-8")
+    epochs = tomllib.loads(text)["fit"]["epochs"]
+    changes = {
+        'file = "': f'file = "{HERE.resolve()}/',
+        "width = 24": f"width = {setting.width}\ndepth = {setting.depth}",
+        "candidates = 95": f"candidates = {setting.candidates}",
+        "size = 48": f"size = {setting.size}",
+        "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",
+        f"epochs = {epochs}": f"epochs = {EPOCHS}",
+    }
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
+def trained(setting: Setting, runs: Path) -> StructureModel:
+    folder = runs / setting.name.replace(", ", "_").replace(" ", "_")
+    config = folder.with_suffix(".toml")
+    config.write_text(configuration(setting), encoding="utf-8")
+    return train_crystal(config, folder, threads=1, progress=True)
+
+
+def right(model: StructureModel, snapshot: LabelledSnapshot) -> float:
+    """Share of the labelled atoms whose most probable class is theirs."""
+    probabilities = classify(to_atoms(snapshot), model, threads=1).probabilities
+    used = snapshot.labels >= 0
+    return float((probabilities.argmax(axis=1) == snapshot.labels)[used].mean())
+
+
+def is_near_melting(snapshot: LabelledSnapshot) -> bool:
+    low, high = NEAR_MELTING
+    return snapshot.system in TUNING and low <= float(snapshot.group.split()[-2]) <= high
+
+
+def scores(model: StructureModel, snapshots: list[LabelledSnapshot]) -> dict[str, dict[str, float]]:
+    """Accuracy (%) averaged over the held-out crystals and over the held-out melts, by condition."""
+    found: dict[str, dict[str, float]] = {}
+    for name, disturbance in CONDITIONS.items():
+        rng = np.random.default_rng(SEED)
+        shares: dict[str, dict[str, list[float]]] = {"crystals": {}, "melts": {}}
+        for snapshot in snapshots:
+            copy = disturb(snapshot, disturbance, rng, spacing=nearest_neighbor_distance(snapshot))
+            kind = "melts" if "liquid" in snapshot.system else "crystals"
+            shares[kind].setdefault(snapshot.system, []).append(right(model, copy))
+        found[name] = {
+            kind: round(100 * float(np.mean([np.mean(x) for x in systems.values()])), 2)
+            for kind, systems in shares.items()
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path)
+    runs = parser.parse_args().runs
+    runs.mkdir(parents=True, exist_ok=True)
+    snapshots = [s for s in SnapshotDataset.load(HERE / "train.npz").snapshots if is_near_melting(s)]
+    rows = []
+    for setting in SETTINGS:
+        model = trained(setting, runs)
+        cost = model.metadata.training["multiply_adds"]
+        rows.append({"setting": setting.name, "multiply_adds": cost, "right": scores(model, snapshots)})
+        print(rows[-1])
+    results = {"settings": rows, "held_out": TUNING, "epochs": EPOCHS, "seed": SEED}
+    (HERE / "settings.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
