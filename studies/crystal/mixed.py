@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from contestants import KEYS, MODELS, load_models, model_verdicts
+from evaluate import write
 from microstructure_runs import Case, read_part, write_part
 from rich.progress import track
 from rivals import CLASSES, OTHER, adaptive_cna, ptm, with_cutoff
@@ -240,8 +241,8 @@ def score(work: Path, folder: Path) -> None:
                 zone: np.concatenate([part[name][zone] for part in parts], axis=1).tolist() for zone in ZONES
             }
     RESULTS.parent.mkdir(exist_ok=True)
-    document = {"mixed": results(data, table), "models": used}
-    write_whole(RESULTS, json.dumps(document, indent=1) + "\n")
+    document = {"mixed": results(data, table), "mixed_models": used}
+    write(RESULTS, document)
     report(document["mixed"])
 
 
