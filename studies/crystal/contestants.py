@@ -65,25 +65,29 @@ def _installed(name: str) -> bool:
 
 
 def model_verdicts(atoms: Atoms, key: str, models: Sequence[StructureModel]) -> dict[str, Verdict]:
-    """One pass of every seed, as it is and averaged over the first shell."""
+    """One pass of every seed, as it is and averaged over the first shell (what `average=True` gives)."""
     single, averaged = [], []
     source = None
     for model in models:
         if source is None or source.settings != model.settings:
             source = MapSource(atoms, model.settings, threads=1)
         result = classify_maps(source, model, threads=1)
-        where = np.array([CLASSES.index(name) for name in model.classes])
         mean = source.shell_mean(result.probabilities, neighbors=SHELL, threads=1)
-        single.append(_reading(result.probabilities, where, model))
-        averaged.append(_reading(mean, where, model))
+        near = True
+        if getattr(result, "distance", None) is not None:
+            distance = source.shell_mean(result.distance[:, None], neighbors=SHELL, threads=1)[:, 0]
+            near = distance <= np.float32(model.distance_limit)
+        sure = mean.max(axis=1) >= np.float32(model.threshold)
+        single.append(_reading(result.probabilities, result.labels != 0, model))
+        averaged.append(_reading(mean, sure & near, model))
     return {key: _stacked(single), f"{key}_averaged": _stacked(averaged)}
 
 
 def _reading(
-    probabilities: np.ndarray, where: np.ndarray, model: StructureModel
+    probabilities: np.ndarray, accepted: np.ndarray, model: StructureModel
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    confidence = probabilities.max(axis=1)
-    return where[probabilities.argmax(axis=1)], confidence, confidence >= np.float32(model.threshold)
+    where = np.array([CLASSES.index(name) for name in model.classes])
+    return where[probabilities.argmax(axis=1)], probabilities.max(axis=1), accepted
 
 
 def _stacked(readings: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Verdict:

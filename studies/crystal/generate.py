@@ -73,8 +73,10 @@ def runs() -> list[Run]:
     slow = [m for m in MATERIALS if m.slow]
     order = [Run(m, liquid, 2) for m in fast + slow for liquid in (False, True)]
     order += [Run(m, liquid, 3) for m in fast for liquid in (False, True)]
-    order += [Run(m, liquid, 1) for m in fast for liquid in (True, False)]
-    order += [Run(m, liquid, n) for n in (1, 3) for m in slow for liquid in (False, True)]
+    order += [Run(m, False, 1) for m in fast]
+    order += [Run(m, liquid, 3) for m in slow for liquid in (False, True)]
+    order += [Run(m, True, 1) for m in fast]
+    order += [Run(m, liquid, 1) for m in slow for liquid in (False, True)]
     return [r for r in order if r.temperatures]
 
 
