@@ -410,6 +410,11 @@ HOSTILE: list[tuple[Callable[[onnx.ModelProto], None], str]] = [
 ]
 
 WRONG_METADATA = [
+    ({"distance_limit": 1.1}, "lacks distance_error_rate"),
+    ({"distance_limit": 0.0, "distance_error_rate": 0.01}, "'distance_limit' must lie between"),
+    ({"distance_limit": "far", "distance_error_rate": 0.01}, "'distance_limit' must be a number"),
+    ({"distance_limit": 1.1, "distance_error_rate": 2}, "'distance_error_rate' must lie between"),
+    ({"distance_limit": 1.1, "distance_error_rate": 0.01}, "or neither"),
     ({"format": 2}, "'format'"),
     ({"kind": "picture"}, "'kind'"),
     ({"name": "a name"}, "'name'"),
@@ -474,6 +479,8 @@ def test_metadata_survives_the_round_trip() -> None:
         classes=("fcc", "hexagonal_diamond"),
         ids=(1, 7),
         descriptor=NeighborsMapSettings(size=48, candidates=95, channels=(None, {"Cu": 1.0, "Zr": 0.5})),
+        distance_limit=1.1,
+        distance_error_rate=0.005,
         training={"data": {"potentials": ["a", "b"]}},
         scores={"held out": {"accuracy": 0.5}},
     )

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mdlens.cli import main
 from mdlens.descriptors import NeighborsMapSettings, neighbors_map
-from mdlens.inference import ModelMetadata
+from mdlens.inference import ModelMetadata, load_model
+from mdlens.learning.outliers import attach_distance, fit_gaussians, in_usual_units
 
 SETTINGS = NeighborsMapSettings(size=16, candidates=31)
 CLASSES = ("fcc", "hcp", "bcc", "disordered")
@@ -125,6 +126,20 @@ def melting(n_frames: int = 4, repeat: int = 4, seed: int = 0) -> list[Atoms]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_linear_model(tmp_path_factory.mktemp("model") / "linear.onnx")
+
+
+@pytest.fixture(scope="session")
+def measuring_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model with a distance that was taught by its own training set."""
+    maps, labels = training_set()
+    maps = maps.reshape(len(maps), 1, SETTINGS.size, SETTINGS.size)
+    file = tmp_path_factory.mktemp("measuring") / "linear.onnx"
+    file.write_bytes(tiny_model.read_bytes())
+    embeddings = load_model(file).predict(maps)[1]
+    gaussians = fit_gaussians(embeddings, labels, len(CLASSES))
+    gaussians, limit = in_usual_units(gaussians, embeddings, np.ones(len(labels), np.bool_))
+    attach_distance(file, gaussians, limit, maps[:64])
+    return file
 
 
 @pytest.fixture

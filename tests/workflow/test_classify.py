@@ -101,6 +101,46 @@ def test_averages_over_fewer_atoms_than_a_shell(model, n_atoms):
     assert set(result.labels) <= {0}
 
 
+@pytest.fixture(scope="module")
+def measuring(measuring_model):
+    return load_model(measuring_model)
+
+
+def test_what_was_never_taught_is_unknown(model, measuring, shaken_copper):
+    chain = Atoms("Cu300", positions=np.arange(300)[:, None] * [1.0, 0, 0], cell=[300, 60, 60], pbc=True)
+    named, refused = (mdlens.classify(chain, m) for m in (model, measuring))
+    assert named.distance is None
+    assert refused.distance.dtype == np.float32
+    np.testing.assert_array_equal(refused.probabilities, named.probabilities)
+    assert refused.distance.min() > measuring.distance_limit
+    assert set(refused.labels) == {0}
+    known = mdlens.classify(shaken_copper, measuring)
+    beyond = known.distance > np.float32(measuring.distance_limit)
+    expected = np.where(beyond, 0, mdlens.classify(shaken_copper, model).labels)
+    np.testing.assert_array_equal(known.labels, expected)
+    assert 0.0 < beyond.mean() < 0.5  # it is shaken more than what taught the model
+
+
+def test_distances_are_averaged_with_the_probabilities(measuring, shaken_copper):
+    alone, averaged = (mdlens.classify(shaken_copper, measuring, average=a) for a in (False, True))
+    nearest = find_nearest(shaken_copper.positions, shaken_copper.cell.array, shaken_copper.pbc, 12).index
+    shell = np.column_stack([np.arange(len(shaken_copper)), nearest])
+    np.testing.assert_allclose(averaged.distance, alone.distance[shell].mean(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["dump", "xyz"])
+def test_distances_are_written(measuring, shaken_copper, tmp_path, suffix):
+    result = mdlens.classify(shaken_copper, measuring)
+    result.write_to(shaken_copper)
+    with mdlens.open_writer(tmp_path / f"out.{suffix}") as writer:
+        writer.write(shaken_copper)
+    (again,) = mdlens.read(tmp_path / f"out.{suffix}")
+    np.testing.assert_allclose(again.arrays["distance"], result.distance, atol=5.1e-4)
+    import_file = pytest.importorskip("ovito.io").import_file
+    particles = import_file(str(tmp_path / f"out.{suffix}")).compute(0).particles
+    np.testing.assert_allclose(np.sort(particles["distance"]), np.sort(result.distance), atol=5.1e-4)
+
+
 def test_embeddings_can_be_left_out(model, shaken_copper):
     assert mdlens.classify(shaken_copper, model, embeddings=False).embeddings is None
 

@@ -17,7 +17,7 @@ from mdlens.inference.structure_model import read_graph
 from mdlens.learning import fit
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.workflows.crystal import classify
-from mdlens.workflows.train_crystal import train_crystal
+from mdlens.workflows.train_crystal import add_distance, train_crystal
 
 CONFIG = """
 [model]
@@ -116,6 +116,28 @@ def test_the_model_describes_itself(trained: StructureModel) -> None:
     assert training["systems"]["train"] == ["bcc system", "disordered system", "fcc system"]
     assert training["snapshots"] == {"train": 6, "validation": 3, "test": 3}
     assert set(trained.metadata.scores) >= {"as simulated", "50 % of the atoms missing"}
+
+
+def test_the_model_measures_distance(trained: StructureModel) -> None:
+    assert trained.distance_limit is not None
+    assert trained.metadata.distance_error_rate == 0.005
+    known = classify(frame("bcc", 9), trained)
+    assert known.distance is not None
+    assert (known.distance > np.float32(trained.distance_limit)).mean() < 0.05
+    row = Atoms("H200", positions=np.arange(200)[:, None] * [1.0, 0.0, 0.0], cell=[200, 50, 50], pbc=True)
+    assert (classify(row, trained).labels == 0).all()
+
+
+def test_distance_is_added_to_a_model_without(folder: Path, trained: StructureModel, tmp_path: Path) -> None:
+    file = tmp_path / "again.onnx"
+    file.write_bytes(trained.file.read_bytes())
+    again = add_distance(folder / "train.toml", file)
+    assert again.metadata == trained.metadata
+    np.testing.assert_array_equal(
+        classify(frame("fcc", 9), again).distance, classify(frame("fcc", 9), trained).distance
+    )
+    with pytest.raises(InputError, match="other classes or maps"):
+        add_distance(folder / "train.toml", Path(str(load_model().file)))
 
 
 def test_the_metrics_add_up(trained: StructureModel) -> None:

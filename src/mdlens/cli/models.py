@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mdlens.inference import InstalledModel
+    from mdlens.inference import InstalledModel, ModelMetadata
 
 _ADDED_NUMBERS = ("frames", "recognised", "taken")
 
@@ -75,10 +75,7 @@ def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
     )
     rows = [
         ("  classes", classes),
-        (
-            "  unknown",
-            f"confidence below {metadata.threshold:.3f} (error rate {metadata.threshold_error_rate:g})",
-        ),
+        ("  unknown", _unknown_text(metadata)),
         ("  maps", ", ".join(f"{key} {value}" for key, value in metadata.descriptor.to_dict().items())),
     ]
     rows += [("  added", text) for text in _added_texts(metadata.training)]
@@ -98,6 +95,14 @@ def _added_texts(training: Mapping[str, Any]) -> list[str]:
                 f"{100 * entry['recognised']:.2f} % recognised, {100 * entry['taken']:.2f} % of others taken"
             )
     return texts
+
+
+def _unknown_text(metadata: "ModelMetadata") -> str:
+    text = f"confidence below {metadata.threshold:.3f} (error rate {metadata.threshold_error_rate:g})"
+    if metadata.distance_limit is None:
+        return text
+    given_up = f"{100 * metadata.distance_error_rate:g} % of right ones are"
+    return f"{text}, or distance above {metadata.distance_limit:.3f} ({given_up})"
 
 
 def _score_texts(scores: Mapping[str, Any]) -> list[str]:

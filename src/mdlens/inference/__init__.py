@@ -3,9 +3,17 @@
 from mdlens.inference.metadata import ModelMetadata
 from mdlens.inference.structure_model import (
     InstalledModel,
+    Prediction,
     StructureModel,
     installed_models,
     load_model,
 )
 
-__all__ = ["InstalledModel", "ModelMetadata", "StructureModel", "installed_models", "load_model"]
+__all__ = [
+    "InstalledModel",
+    "ModelMetadata",
+    "Prediction",
+    "StructureModel",
+    "installed_models",
+    "load_model",
+]

@@ -19,8 +19,8 @@ ALLOWED_OPERATORS = frozenset(
     {
         "Abs", "Add", "AveragePool", "BatchNormalization", "Clip", "Constant", "Conv", "Div", "Erf", "Exp",
         "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool", "Mul",
-        "Pad", "Pow", "Reciprocal", "Relu", "Reshape", "Sigmoid", "Softmax", "Softsign", "Sqrt", "Sub",
-        "Tanh", "Transpose",
+        "Pad", "Pow", "Reciprocal", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Sigmoid", "Softmax",
+        "Softsign", "Sqrt", "Sub", "Tanh", "Transpose",
     }
 )  # fmt: skip
 ALLOWED_WEIGHT_TYPES = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.INT64})
@@ -169,6 +169,8 @@ def _multiply_adds(node: onnx.NodeProto, sizes: dict[str, list[int]]) -> int:
     output = math.prod(sizes.get(node.output[0], []))
     if node.op_type == "Conv":
         return output * math.prod(sizes.get(node.input[1], [])[1:])
+    if node.op_type in ("ReduceMin", "ReduceSum"):
+        return math.prod(sizes.get(node.input[0], []))
     if node.op_type in ("Gemm", "MatMul"):
         return output * max(sizes.get(node.input[0], [])[-2:], default=1)
     kernels = [attribute.ints for attribute in node.attribute if attribute.name == "kernel_shape"]

@@ -38,6 +38,9 @@ class ModelMetadata:
         temperature: Logits are divided by it before the softmax.
         threshold: An atom whose top probability is lower is "unknown".
         threshold_error_rate: The error rate the threshold was chosen for.
+        distance_limit: An atom farther than this from all that the model was taught is "unknown"; None if the
+            graph has no output "distance".
+        distance_error_rate: Share of rightly named, held-out atoms beyond that limit.
         training: Provenance: data, seeds, settings (free JSON).
         scores: Measured scores with their intervals (free JSON).
 
@@ -53,6 +56,8 @@ class ModelMetadata:
     temperature: float = 1.0
     threshold: float = 0.0
     threshold_error_rate: float = 0.0
+    distance_limit: float | None = None
+    distance_error_rate: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict, repr=False)
     scores: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -64,6 +69,9 @@ class ModelMetadata:
         _check_range("temperature", self.temperature, 1e-3, 1e3)
         _check_range("threshold", self.threshold, 0.0, 1.0)
         _check_range("threshold_error_rate", self.threshold_error_rate, 0.0, 1.0)
+        if self.distance_limit is not None:
+            _check_range("distance_limit", self.distance_limit, 1e-3, 1e6)
+        _check_range("distance_error_rate", self.distance_error_rate, 0.0, 1.0)
 
     def to_json(self) -> str:
         """Write the metadata as the JSON text of a model file."""
@@ -81,6 +89,8 @@ class ModelMetadata:
             "training": dict(self.training),
             "scores": dict(self.scores),
         }
+        if self.distance_limit is not None:
+            values |= {"distance_limit": self.distance_limit, "distance_error_rate": self.distance_error_rate}
         return json.dumps(values, allow_nan=False)
 
     @classmethod
@@ -92,6 +102,7 @@ class ModelMetadata:
         """
         values = _parse(text)
         _check_keys(values)
+        measures_distance = _DISTANCE_KEYS[0] in values
         return cls(
             name=_string(values, "name"),
             version=_string(values, "version"),
@@ -101,6 +112,8 @@ class ModelMetadata:
             temperature=_number(values, "temperature"),
             threshold=_number(values, "threshold"),
             threshold_error_rate=_number(values, "threshold_error_rate"),
+            distance_limit=_number(values, "distance_limit") if measures_distance else None,
+            distance_error_rate=_number(values, "distance_error_rate") if measures_distance else 0.0,
             training=_table(values, "training"),
             scores=_table(values, "scores"),
         )
@@ -120,6 +133,8 @@ _KEYS = (
     "training",
     "scores",
 )
+_DISTANCE_KEYS = ("distance_limit", "distance_error_rate")
+"""Both or neither: models of version 0.1 have no distance."""
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -151,8 +166,9 @@ def _small_integer(text: str) -> int:
 
 
 def _check_keys(values: Mapping[str, Any]) -> None:
-    missing = [key for key in _KEYS if key not in values]
-    unknown = [key for key in values if key not in _KEYS]
+    expected = _KEYS + (_DISTANCE_KEYS if any(key in values for key in _DISTANCE_KEYS) else ())
+    missing = [key for key in expected if key not in values]
+    unknown = [key for key in values if key not in expected]
     if values.get("format") != FORMAT:
         raise InputError(f"metadata 'format' must be {FORMAT}, got {values.get('format')!r:.40}")
     if values.get("kind") != KIND:

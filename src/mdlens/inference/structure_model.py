@@ -30,6 +30,21 @@ _REMEDY = "use a file written by `mdlens train crystal`, or download it again"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """What a model says about each map.
+
+    Attributes:
+        probabilities: Probability of each class (atoms, classes).
+        embeddings: The model's internal description (atoms, embedding_size).
+        distance: Distance from all that the model was taught (atoms,), None if it does not measure it.
+    """
+
+    probabilities: Float32Array
+    embeddings: Float32Array
+    distance: Float32Array | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StructureModel:
     """A per-atom structure classifier read from a model file; carries no code.
 
@@ -70,6 +85,11 @@ class StructureModel:
         return self.metadata.threshold
 
     @property
+    def distance_limit(self) -> float | None:
+        """Distance beyond which an atom is unknown; None if the model does not measure it."""
+        return self.metadata.distance_limit
+
+    @property
     def temperature(self) -> float:
         """Divisor of the logits before the softmax."""
         return self.metadata.temperature
@@ -97,21 +117,40 @@ class StructureModel:
             InputError: If the maps have another shape than the model's or `threads` is negative.
             ModelError: If the model gives numbers that are not finite.
         """
+        prediction = self.describe(maps, threads=threads)
+        return prediction.probabilities, prediction.embeddings
+
+    def describe(self, maps: Float32Array, *, threads: int = 0) -> Prediction:
+        """Classify maps as `predict` does, and measure how far they are from all that was taught.
+
+        Args:
+            maps: Neighbors Maps made with `settings`, (atoms, channels, size, size).
+            threads: Threads to use; 0 takes every processor of this process.
+
+        Raises:
+            InputError: If the maps have another shape than the model's or `threads` is negative.
+            ModelError: If the model gives numbers that are not finite.
+        """
         maps = self._checked_maps(maps)
         probabilities = np.empty((len(maps), len(self.classes)), np.float32)
         embeddings = np.empty((len(maps), self.embedding_size), np.float32)
+        distance = None if self.distance_limit is None else np.empty(len(maps), np.float32)
+        names = ["logits", "embedding"] if distance is None else ["logits", "embedding", "distance"]
 
         def run(start: int) -> None:
             part = slice(start, start + BATCH)
-            logits, embeddings[part] = self._session.run(["logits", "embedding"], {"maps": maps[part]})
+            logits, embeddings[part], *rest = self._session.run(names, {"maps": maps[part]})
             probabilities[part] = softmax(logits, self.temperature)
+            if distance is not None:
+                distance[part] = rest[0]
 
         _for_each(run, range(0, len(maps), BATCH), _thread_count(threads))
-        if not (np.isfinite(probabilities).all() and np.isfinite(embeddings).all()):
-            raise ModelError(
-                f"{self.file}: the model gave numbers that are not finite: check the maps, or {_REMEDY}"
-            )
-        return probabilities, embeddings
+        for values in (probabilities, embeddings, distance):
+            if values is not None and not np.isfinite(values).all():
+                raise ModelError(
+                    f"{self.file}: the model gave numbers that are not finite: check the maps, or {_REMEDY}"
+                )
+        return Prediction(probabilities=probabilities, embeddings=embeddings, distance=distance)
 
     def _checked_maps(self, maps: Float32Array) -> Float32Array:
         expected = (len(self.settings.channels), self.settings.size, self.settings.size)
@@ -230,8 +269,13 @@ def _check_ports(graph: onnx.GraphProto, metadata: ModelMetadata) -> int:
     weights = {tensor.name for tensor in graph.initializer}
     inputs = {port.name: port_shape(port) for port in graph.input if port.name not in weights}
     outputs = {port.name: port_shape(port) for port in graph.output}
-    if set(inputs) != {"maps"} or set(outputs) != {"logits", "embedding"}:
+    measures_distance = metadata.distance_limit is not None
+    if set(inputs) != {"maps"} or set(outputs) - {"distance"} != {"logits", "embedding"}:
         raise InputError("its graph must have the input 'maps' and the outputs 'logits' and 'embedding'")
+    if ("distance" in outputs) != measures_distance:
+        raise InputError("it must have both the output 'distance' and a 'distance_limit', or neither")
+    if measures_distance:
+        _expect("distance", outputs["distance"], (None,))
     size = metadata.descriptor.size
     _expect("maps", inputs["maps"], (None, len(metadata.descriptor.channels), size, size))
     _expect("logits", outputs["logits"], (None, len(metadata.classes)))

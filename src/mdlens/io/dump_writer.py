@@ -30,8 +30,8 @@ class DumpFormat:
     """Formats frames as a LAMMPS dump; a species keeps its type number from frame to frame.
 
     Columns are those a frame was read with (``atoms.info["lammps_columns"]``), or else `columns`, or else
-    ``id type element x y z``; then every other array of the frame, ``structure``, ``structure_name`` and
-    ``confidence`` last.
+    ``id type element x y z``; then every other array of the frame, ``structure``, ``structure_name``,
+    ``confidence`` and ``distance`` last.
     """
 
     def __init__(self, columns: Sequence[str] | None = None) -> None:

@@ -14,8 +14,8 @@ from mdlens.errors import InputError
 from mdlens.io.columns import code_points
 
 BLOCK: Final = 1 << 16
-DECIMALS: Final = {"confidence": 4}
-LAST_COLUMNS: Final = ("structure", "structure_name", "confidence")
+DECIMALS: Final = {"confidence": 4, "distance": 3}
+LAST_COLUMNS: Final = ("structure", "structure_name", "confidence", "distance")
 SYMBOLS: Final = np.array(chemical_symbols)
 
 

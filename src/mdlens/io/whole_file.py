@@ -4,6 +4,14 @@ import os
 from pathlib import Path
 
 
+def write_durably(data: bytes, file: Path) -> None:
+    """Write a file and wait until it is on the disk."""
+    with file.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file that appears under its name only when it is complete on disk.
 

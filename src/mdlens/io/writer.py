@@ -141,7 +141,8 @@ def open_writer(path: str | Path, *, like: str | Path | None = None) -> Trajecto
     it knows. `mdlens.read` gives it back as ``structure_name``.
 
     A dump keeps the columns each frame was read with, in their order and with coordinates in the file's form,
-    and appends further arrays, ``structure``, ``structure_name`` and ``confidence`` (four decimals) last.
+    and appends further arrays; ``structure``, ``structure_name``, ``confidence`` (four decimals) and
+    ``distance`` (three) last.
     Other numbers are written as the shortest text that reads back to the same value. Blanks in words become
     ``_``.
 

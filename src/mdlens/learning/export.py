@@ -1,7 +1,6 @@
 """From a trained torch network to a checked model file."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.description import write_metadata
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.structure_model import softmax
+from mdlens.io.whole_file import write_durably
 
 TOLERANCE = 1e-5
 """Largest difference between torch and ONNX Runtime: in probabilities, and in embeddings over the largest."""
@@ -47,7 +47,7 @@ def export_model(
     network = network.eval()
     model = _to_onnx(network, examples[:2])
     write_metadata(model, metadata)
-    _write(model.SerializeToString(), partial)
+    write_durably(model.SerializeToString(), partial)
     difference = _difference(network, load_model(partial), examples)
     if not difference <= TOLERANCE:
         raise ModelError(
@@ -68,7 +68,7 @@ def rename_model(
     load_model(file)
     model = onnx.load(file)
     write_metadata(model, metadata, exemplars)
-    _write(model.SerializeToString(), file)
+    write_durably(model.SerializeToString(), file)
     load_model(file)
     file.replace(target)
     return load_model(target)
@@ -120,13 +120,6 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _write(data: bytes, file: Path) -> None:
-    with file.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _difference(network: nn.Module, model: StructureModel, maps: torch.Tensor) -> float:

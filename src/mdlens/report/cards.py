@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mdlens.report.data import Report
+from mdlens.report.data import ModelCard, Report
 from mdlens.report.text import escaped, pretty
 
 _SILENT = "<p>The model file does not say.</p>"
@@ -29,8 +29,22 @@ nine in ten should be right, on material like that of the model's training and t
 Unknown is not a structure of its own: many atoms at surfaces, grain boundaries, dislocations and between two
 phases end there, but not all of them: a boundary may also look like a crystal it is not. Atoms with fewer
 neighbours than a map has columns are always unknown.</p>
-<p>Confidence cannot see beyond that list: a foreign crystal that resembles a known one may be labelled with
-high confidence.</p></section>"""
+{_distance_text(model)}</section>"""
+
+
+def _distance_text(model: ModelCard) -> str:
+    """Say what tells a foreign crystal from a known one, or that nothing does."""
+    if model.distance_limit is None:
+        return """<p>Confidence cannot see beyond that list: a foreign crystal that resembles a known one may
+be labelled with high confidence.</p>"""
+    share = (
+        ""
+        if model.distance_error_rate is None
+        else f" On labelled data {100 * model.distance_error_rate:.2g}% of the rightly named atoms were."
+    )
+    return f"""<p>Confidence cannot see beyond that list. So every atom also has a <b>distance</b> from all
+that the model was taught; above <b>{model.distance_limit:.2f}</b> it is unknown, however high its
+confidence.{share} A foreign crystal that is hot or much like a known one may still be within.</p>"""
 
 
 def model_card(report: Report) -> str:
@@ -41,6 +55,9 @@ def model_card(report: Report) -> str:
         "file": model.file,
         "structures": ", ".join(pretty(name) for name in model.classes),
         "unknown below": f"{model.threshold:.4g}",
+        **(
+            {} if model.distance_limit is None else {"unknown beyond": f"distance {model.distance_limit:.4g}"}
+        ),
         **({} if model.temperature is None else {"calibration temperature": f"{model.temperature:.4g}"}),
     }
     parts = [definitions(facts)]

@@ -91,6 +91,8 @@ class ModelCard:
     classes: tuple[str, ...]
     threshold: float
     threshold_error_rate: float | None = None
+    distance_limit: float | None = None
+    distance_error_rate: float | None = None
     temperature: float | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from mdlens.learning.augment import Augmentation, nearest_neighbor_distance
 from mdlens.learning.evaluation import plain_json
 from mdlens.learning.gate import fit_gate
 from mdlens.learning.graft import graft_class
+from mdlens.learning.outliers import extend_distance
 from mdlens.learning.sampling import ATOMS_PER_DRAW, MapSample, MapSampler
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.types import BoolArray, Float32Array
@@ -134,6 +135,7 @@ def add_structures(
         embeddings = base.predict(sample.maps, threads=threads)[1]
         known = exemplars.by_class()
         graph = graft_class(graph, fit_gate(embeddings, known), temperature=metadata.temperature)
+        graph = extend_distance(graph, embeddings, known)
         added = _added(name, snapshots, embeddings, _halves(sample, seed), known, seed)
         metadata = _describe(metadata, added)
         chosen = np.random.default_rng((seed, len(known))).permutation(len(embeddings))[:_EXEMPLARS]

@@ -34,6 +34,9 @@ class Classification:
         embeddings: The model's internal description of each atom (N, E), None if not asked for.
         classes: Names of the classes, in the order of the probabilities.
         ids: Number of each class, in the same order.
+        distance: How far each atom is from all that the model was taught (N,): all but one in a hundred of
+            the rightly named atoms it was tried on stay within 1; beyond the model's limit, a little above 1,
+            an atom is unknown. None if the model does not measure it.
     """
 
     labels: Int32Array
@@ -41,6 +44,7 @@ class Classification:
     embeddings: Float32Array | None
     classes: tuple[str, ...]
     ids: tuple[int, ...]
+    distance: Float32Array | None = None
 
     def __len__(self) -> int:
         """Count the atoms."""
@@ -67,7 +71,7 @@ class Classification:
         return {name: n / len(self) if len(self) else 0.0 for name, n in self.counts().items()}
 
     def write_to(self, atoms: Atoms) -> None:
-        """Set the arrays ``structure``, ``structure_name`` and ``confidence`` on the frame.
+        """Set ``structure``, ``structure_name``, ``confidence`` and, if measured, ``distance`` on the frame.
 
         Args:
             atoms: The frame that was classified; changed in place.
@@ -80,6 +84,8 @@ class Classification:
         atoms.set_array("structure", self.labels, dtype=np.int32)
         atoms.set_array("structure_name", self.names)
         atoms.set_array("confidence", self.confidence, dtype=np.float64)
+        if self.distance is not None:
+            atoms.set_array("distance", self.distance, dtype=np.float64)
 
     def _position(self) -> IntArray:
         """Give each atom's place in (unknown, *classes)."""
@@ -120,9 +126,10 @@ def classify(
     """Tell which structure each atom is in.
 
     An atom gets the class of the highest probability, or ``unknown`` (0) where that is below the model's
-    calibrated threshold. An atom with fewer neighbours than a map has columns (a small cluster, an isolated
-    atom) is unknown too, all classes equally probable: such maps are outside what a model of the nearest
-    neighbours learns from. Units are those of the frame; a scale-free model needs none.
+    calibrated threshold, or where the atom is farther than the model's limit from all that the model was
+    taught. An atom with fewer neighbours than a map has columns (a small cluster, an isolated atom) is
+    unknown too, all classes equally probable: such maps are outside what a model of the nearest neighbours
+    learns from. Units are those of the frame; a scale-free model needs none.
 
     Args:
         frames: One frame, or a trajectory: frames are then read and classified one by one as the result is
@@ -130,8 +137,9 @@ def classify(
         model: Name of an installed model, path of a model file, or a loaded model.
         threads: Threads to use; 0 takes every processor of this process. The result does not depend on it.
         embeddings: Whether to keep the embeddings (4 E bytes per atom).
-        average: Whether each atom's probabilities become the mean over itself and its 12 nearest neighbours
-            before it is labelled: surer inside a phase, blurred by one shell where two phases meet.
+        average: Whether each atom's probabilities and distance become the mean over itself and its 12
+            nearest neighbours before it is labelled: surer inside a phase, blurred by one shell where two
+            phases meet.
         batch: Atoms per batch; a frame's maps are never all in memory.
 
     Returns:
@@ -186,6 +194,7 @@ def classify_maps(
     known = np.empty(n_atoms, np.bool_)
     probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
     embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
+    distance = None if model.distance_limit is None else np.empty(n_atoms, np.float32)
     buffers = local()
 
     def run(start: int) -> int:
@@ -194,23 +203,32 @@ def classify_maps(
             shape = (len(model.settings.channels), model.settings.size, model.settings.size)
             buffers.maps = np.empty((min(batch, n_atoms), *shape), np.float32)
         maps = source.maps(chosen, out=buffers.maps[: len(chosen)])
-        part = model.predict(maps, threads=1)
+        part = model.describe(maps, threads=1)
         alone = too_few_neighbors(maps, model)
-        probabilities[chosen] = np.where(alone[:, None], np.float32(1 / len(model.classes)), part[0])
+        probabilities[chosen] = np.where(
+            alone[:, None], np.float32(1 / len(model.classes)), part.probabilities
+        )
         known[chosen] = ~alone
         if embedded is not None:
-            embedded[chosen] = part[1]
+            embedded[chosen] = part.embeddings
+        if distance is not None:
+            distance[chosen] = part.distance
         return len(chosen)
 
     _run_all(run, range(0, n_atoms, batch), threads, progress or (lambda _: None))
     if average:
         probabilities = source.shell_mean(probabilities, neighbors=SHELL, threads=threads)
+        if distance is not None:
+            distance = source.shell_mean(distance[:, None], neighbors=SHELL, threads=threads)[:, 0]
+    if distance is not None:
+        known &= distance <= np.float32(model.distance_limit)
     return Classification(
         labels=np.where(known, assign(probabilities, model.ids, model.threshold), np.int32(UNKNOWN_ID)),
         probabilities=probabilities,
         embeddings=embedded,
         classes=model.classes,
         ids=model.ids,
+        distance=distance,
     )
 
 

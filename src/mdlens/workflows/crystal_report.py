@@ -126,6 +126,8 @@ def model_card(model: StructureModel) -> ModelCard:
         classes=about.classes,
         threshold=about.threshold,
         threshold_error_rate=about.threshold_error_rate or None,
+        distance_limit=about.distance_limit,
+        distance_error_rate=about.distance_error_rate,
         temperature=about.temperature,
         training=about.training,
         scores=about.scores,

@@ -18,12 +18,14 @@ from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.structure_model import softmax
 from mdlens.io.whole_file import write_whole
+from mdlens.learning.augment import Disturbance
 from mdlens.learning.calibration import choose_threshold, fit_temperature, negative_log_likelihood
 from mdlens.learning.config import KNOWN_IDS, ModelConfig, TrainingConfig, load_config, parse_config
 from mdlens.learning.evaluation import evaluate, plain_json, summary
 from mdlens.learning.export import export_model, rename_model
 from mdlens.learning.fit import fit_network, predict_logits
 from mdlens.learning.metrics import expected_calibration_error
+from mdlens.learning.outliers import attach_distance, fit_gaussians, in_usual_units
 from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.learning.sources import load_data
@@ -42,7 +44,13 @@ _EXEMPLARS = 256
 _EXEMPLARS_DRAWN = 8
 """Times as many are drawn, because the maps of one disturbed copy are alike."""
 
-_MEASURE, _VALIDATE, _SHOW = 1, 2, 3
+_TAUGHT = 14_336
+"""Maps of the training part as simulated, and as many disturbed, from which distances are measured.
+
+Without the first, a perfect lattice would be far away: disturbed copies are hardly ever perfect.
+"""
+
+_MEASURE, _VALIDATE, _SHOW, _TEACH = 1, 2, 3, 4
 """Streams of random numbers apart from those of the epochs."""
 
 
@@ -103,18 +111,44 @@ def train_crystal(
     finished = folder / "model.onnx"
     if finished.is_file() and (folder / "metrics.json").is_file():
         return load_model(finished)
-    validation = run.sampler("validation", run.config.fit.class_shares).draw(
-        run.config.fit.validation_maps, run.config.augmentation, run.rng(_VALIDATE)
-    )
+    validation = _validation_maps(run)
     network = _fit(run, validation, progress)
     calibration = _calibrate(network, validation, run.config.calibration.error_rate)
     metadata = _describe(run, network, calibration)
     candidate = folder / "candidate.onnx"
-    model = export_model(network, metadata, candidate, examples=torch.from_numpy(validation.maps[:_EXAMPLES]))
+    export_model(network, metadata, candidate, examples=torch.from_numpy(validation.maps[:_EXAMPLES]))
+    model = _measure_distance(run, candidate, validation)
     scores = _evaluate(run, model)
-    _write_json(folder / "metrics.json", _report(run, metadata, calibration, scores))
-    described = replace(metadata, scores=summary(scores))
+    _write_json(folder / "metrics.json", _report(run, model.metadata, calibration, scores))
+    described = replace(model.metadata, scores=summary(scores))
     return rename_model(candidate, described, folder / "model.onnx", _exemplars(run, model))
+
+
+def add_distance(config_file: Path, model_file: Path, *, threads: int = 1) -> StructureModel:
+    """Let a model trained earlier measure how far atoms are from what it was taught; its weights stay.
+
+    Args:
+        config_file: What it was trained with; the data must still be there.
+        model_file: The model file; replaced as a whole.
+        threads: Threads for maps; 0 takes every processor.
+
+    Raises:
+        InputError: If the configuration or the data is wrong, or of other classes or maps than the model.
+        FormatError: If a data file is damaged.
+        ModelError: If the model does not load.
+    """
+    config, model = load_config(config_file), load_model(model_file)
+    dataset = load_data(config.data, config.model.classes, config_file.parent)
+    if (dataset.classes, config.descriptor) != (model.classes, model.settings):
+        raise InputError(f"{model_file}: was trained for other classes or maps than {config_file} says")
+    run = _Run(
+        config=config,
+        dataset=dataset,
+        split=_split(config, dataset),
+        folder=model_file.parent,
+        threads=threads or len(os.sched_getaffinity(0)),
+    )
+    return _measure_distance(run, model_file, _validation_maps(run))
 
 
 def build_network(model: ModelConfig, channels: int, size: int, classes: int) -> nn.Module:
@@ -131,8 +165,16 @@ def _prepare(config_file: Path, folder: Path, threads: int) -> _Run:
     if threads < 0:
         raise InputError(f"threads must be 0 (every processor) or more, got {threads}")
     dataset = load_data(config.data, config.model.classes, config_file.parent)
+    split = _split(config, dataset)
+    _check_description(config, dataset.classes)
+    _claim_folder(folder, config_file, config)
+    count = threads or len(os.sched_getaffinity(0))
+    return _Run(config=config, dataset=dataset, split=split, folder=folder, threads=count)
+
+
+def _split(config: TrainingConfig, dataset: SnapshotDataset) -> Split:
     options = config.split
-    split = split_dataset(
+    return split_dataset(
         dataset,
         by=options.by,
         validation=options.validation,
@@ -140,10 +182,11 @@ def _prepare(config_file: Path, folder: Path, threads: int) -> _Run:
         test_systems=options.test_systems,
         seed=config.fit.seed,
     )
-    _check_description(config, dataset.classes)
-    _claim_folder(folder, config_file, config)
-    count = threads or len(os.sched_getaffinity(0))
-    return _Run(config=config, dataset=dataset, split=split, folder=folder, threads=count)
+
+
+def _validation_maps(run: _Run) -> MapSample:
+    sampler = run.sampler("validation", run.config.fit.class_shares)
+    return sampler.draw(run.config.fit.validation_maps, run.config.augmentation, run.rng(_VALIDATE))
 
 
 def _claim_folder(folder: Path, config_file: Path, config: TrainingConfig) -> None:
@@ -186,6 +229,20 @@ def _fit(run: _Run, validation: MapSample, progress: bool) -> nn.Module:
         threads=run.threads,
         progress=progress,
     )
+
+
+def _measure_distance(run: _Run, file: Path, validation: MapSample) -> StructureModel:
+    """Give a model file the output "distance", taught by training maps and limited by validation maps."""
+    model = load_model(file)
+    sampler, rng = run.sampler("train"), run.rng(_TEACH)
+    taught = [sampler.draw(_TAUGHT, how, rng) for how in (Disturbance(), run.config.augmentation)]
+    embeddings = np.concatenate([model.predict(part.maps, threads=run.threads)[1] for part in taught])
+    labels = np.concatenate([part.labels for part in taught])
+    gaussians = fit_gaussians(embeddings, labels, len(model.classes))
+    probabilities, embeddings = model.predict(validation.maps, threads=run.threads)
+    right = probabilities.argmax(axis=1) == validation.labels
+    gaussians, limit = in_usual_units(gaussians, embeddings, right)
+    return attach_distance(file, gaussians, limit, validation.maps[:_EXAMPLES])
 
 
 def _calibrate(network: nn.Module, validation: MapSample, error_rate: float) -> _Calibration:
