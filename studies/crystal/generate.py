@@ -33,6 +33,7 @@ from mdlens.simulation.bulk import BulkRecipe, Stage, chunks, simulate_bulk, sta
 DATA = Path(__file__).parent / "data"
 RUNS = 3
 APART = 2.0  # ps between snapshots of one temperature
+HEAT_MAPS = ("Al", "Fe", "Zr", "Si")  # the materials of the distorted crystals
 KEPT_CRYSTALLINE = 0.9
 INHERENT_RMSD = 0.1
 GRID = 1024.0  # positions are multiples of 1/GRID Angstrom, far below any thermal displacement
@@ -72,8 +73,8 @@ def runs() -> list[Run]:
     fast = [m for m in MATERIALS if not m.slow]
     slow = [m for m in MATERIALS if m.slow]
     order = [Run(m, liquid, 2) for m in fast + slow for liquid in (False, True)]
+    order += [Run(m, False, 1) for m in sorted(fast, key=lambda m: m.name not in HEAT_MAPS)]
     order += [Run(m, liquid, 3) for m in fast for liquid in (False, True)]
-    order += [Run(m, False, 1) for m in fast]
     order += [Run(m, liquid, 3) for m in slow for liquid in (False, True)]
     order += [Run(m, True, 1) for m in fast]
     order += [Run(m, liquid, 1) for m in slow for liquid in (False, True)]
