@@ -72,9 +72,10 @@ class Augmentation:
             strain resolves; the others keep them.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
-            distances; drawn uniformly up to it. What heat has displaced already counts towards it.
+            distances; drawn uniformly up to it times the share of atoms that are left, since noise and missing
+            atoms hide the same evidence. What heat has displaced already counts towards it.
         gaussian_share: Share of the draws with Gaussian displacements.
-        sphere: Largest radius of displacements uniform in a sphere; drawn uniformly up to it.
+        sphere: Largest radius of displacements uniform in a sphere; drawn likewise.
         sphere_share: Share of the draws with those.
 
     Raises:
@@ -102,7 +103,7 @@ class Augmentation:
         """Draw disturbances for ever; the levels of vacancies come in shuffled rounds."""
         while True:
             for level in rng.permutation(self.vacancies):
-                gaussian, sphere = self._displacement(rng)
+                gaussian, sphere = self._displacement(rng, 1.0 - float(level))
                 yield Disturbance(
                     strain=self.strain * rng.random() if rng.random() < self.strain_share else 0.0,
                     vacancies=float(level),
@@ -111,8 +112,9 @@ class Augmentation:
                     total=True,
                 )
 
-    def _displacement(self, rng: Generator) -> tuple[float, float]:
+    def _displacement(self, rng: Generator, present: float) -> tuple[float, float]:
         kind, strength = rng.random(2)
+        strength *= present
         if kind < self.gaussian_share:
             return self.gaussian * strength, 0.0
         return 0.0, self.sphere * strength if kind < self.gaussian_share + self.sphere_share else 0.0
