@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from mdlens.errors import InputError
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.graph_check import parse_graph
-from mdlens.learning.gate import PENALTY, Gate, fit_gate
+from mdlens.learning.gate import CAUTION, PENALTY, Gate, fit_gate
 from mdlens.learning.graft import graft_class
 
 
@@ -21,16 +21,16 @@ def clouds(seed: int = 0) -> list[np.ndarray]:
 
 
 def loss(gate: Gate, new: np.ndarray, known: list[np.ndarray]) -> float:
-    """Mean loss of each class, summed, without the penalty."""
-    losses = [np.logaddexp(0.0, -gate.logits(new)).mean()]
-    return float(sum(losses + [np.logaddexp(0.0, gate.logits(part)).mean() for part in known]))
+    """Loss without the penalty."""
+    taken = sum(np.logaddexp(0.0, gate.logits(part)).mean() for part in known)
+    return float(np.logaddexp(0.0, -gate.logits(new)).mean() + CAUTION * taken)
 
 
 def test_a_gate_tells_a_class_from_the_others() -> None:
     new, *known = clouds()
     gate = fit_gate(new, known)
     other, *others = clouds(seed=1)
-    assert (gate.logits(other) > 0.0).mean() > 0.93
+    assert (gate.logits(other) > 0.0).mean() > 0.9
     assert all((gate.logits(part) < 0.0).mean() > 0.93 for part in others)
 
 

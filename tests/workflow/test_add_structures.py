@@ -1,5 +1,6 @@
 """Teaching a model new structures from a few snapshots: from Python and with `mdlens train crystal --add`."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mdlens.inference import ModelMetadata, StructureModel, load_model
 from mdlens.inference.description import write_metadata
 from mdlens.inference.exemplars import KEY, Exemplars
 from mdlens.inference.structure_model import read_graph
+from mdlens.learning.augment import Augmentation
 
 SETTINGS = NeighborsMapSettings(size=16, candidates=31)
 CLASSES = ("fcc", "bcc")
@@ -160,6 +162,21 @@ def test_the_same_seed_gives_the_same_file(
     assert again.file.read_bytes() == data
     other = mdlens.add_structures(base, {"sc": frame}, out=tmp_path / "other.onnx", seed=1, threads=1)
     assert other.file.read_bytes() != data
+
+
+def test_it_needs_no_training_stack() -> None:
+    code = "import sys, mdlens; mdlens.add_structures; assert not {'torch', 'lightning'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_copies_may_be_disturbed_otherwise(base: StructureModel, tmp_path: Path) -> None:
+    damaged = Augmentation(vacancies=(0.0, 0.3, 0.5))
+    frame = crystal("sc", sigma=0.1, seed=1)
+    model = mdlens.add_structures(
+        base, {"sc": frame}, out=tmp_path / "damaged.onnx", augmentation=damaged, threads=1
+    )
+    holed = frame[np.random.default_rng(0).random(len(frame)) > 0.3]
+    assert mdlens.classify(holed, model, threads=1).fractions()["sc"] > 0.9
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

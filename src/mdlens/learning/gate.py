@@ -12,6 +12,9 @@ from mdlens.types import Float32Array, FloatArray
 PENALTY = 0.01
 """Weight of the squared coefficients beside losses of the order of one."""
 
+CAUTION = 3.0
+"""Weight of an atom taken from a known class, beside one of the new class that is missed."""
+
 _RIDGE = 0.1
 """Share of the mean variance added to every variance of the new class: few atoms underestimate it."""
 
@@ -50,11 +53,10 @@ class Gate:
 
 
 def fit_gate(new: Float32Array | FloatArray, known: Sequence[Float32Array | FloatArray]) -> Gate:
-    """Fit a gate by penalised logistic regression in which all classes weigh the same.
+    """Fit a gate by penalised logistic regression in which all known classes weigh the same.
 
-    The loss is ``sum over classes of mean log(1 + exp(-+s)) + PENALTY / 2 |coefficients|^2`` with features
-    scaled to unit variance. So the gate's probability holds where all classes are equally frequent, as they
-    are in the calibration of a model.
+    The loss is ``mean log(1 + exp(-s))`` of the new class, plus `CAUTION` times ``mean log(1 + exp(s))`` of
+    each known class, plus ``PENALTY / 2 |coefficients|^2`` with features scaled to unit variance.
 
     Args:
         new: Embeddings of the new class (atoms, E).
@@ -71,7 +73,8 @@ def fit_gate(new: Float32Array | FloatArray, known: Sequence[Float32Array | Floa
     features = np.column_stack([embeddings, _log_distance(embeddings, center, whitening)])
     mean, scale = features[len(new) :].mean(axis=0), features[len(new) :].std(axis=0)
     scale = np.maximum(scale, 1e-3 * scale.max() + 1e-12)
-    shares = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in (new, *known)])
+    shares = np.repeat([1.0] + [CAUTION] * len(known), lengths := [len(new), *map(len, known)])
+    shares /= np.repeat(lengths, lengths)
     is_new = np.arange(len(features)) < len(new)
     fitted = _logistic_regression((features - mean) / scale, is_new, shares)
     slopes = fitted[:-1] / scale

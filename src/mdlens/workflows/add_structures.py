@@ -34,7 +34,7 @@ FIRST_ID = 10
 AUGMENTATION = Augmentation(
     strain=0.02,
     strain_share=0.5,
-    vacancies=(0.0, 0.0, 0.0, 0.02, 0.05),
+    vacancies=(0.0, 0.0, 0.0, 0.05, 0.1),
     gaussian=0.08,
     gaussian_share=0.7,
     sphere_share=0.0,
@@ -91,6 +91,7 @@ def add_structures(
     *,
     out: str | Path,
     frames: str | None = None,
+    augmentation: Augmentation = AUGMENTATION,
     seed: int = 0,
     threads: int = 0,
 ) -> StructureModel:
@@ -107,6 +108,8 @@ def add_structures(
             that structure. Periodic frames; at a free surface the surface would be learnt too.
         out: Where to write: a file ending in .onnx, or a folder that gets `model.onnx`.
         frames: Which frames of each file, e.g. "0:100:10"; all if None.
+        augmentation: How copies of the snapshots are disturbed. More missing atoms make the new class known
+            where many are missing, at the cost of known classes there.
         seed: Seed of the disturbances.
         threads: Threads; 0 takes every processor.
 
@@ -119,6 +122,8 @@ def add_structures(
         FormatError: If a file is damaged.
         ModelError: If the model holds no exemplars, or cannot be loaded.
     """
+    if threads < 0:
+        raise InputError(f"threads must be 0 (every processor) or more, got {threads}")
     base = model if isinstance(model, StructureModel) else load_model(model)
     target = _target(out)
     _check_names(base, structures)
@@ -131,7 +136,7 @@ def add_structures(
         )
     metadata, examples = base.metadata, []
     for name, snapshots in sets.items():
-        sample = _draw(name, snapshots, base, seed, threads)
+        sample = _draw(name, snapshots, base, augmentation, np.random.default_rng(seed), threads)
         embeddings = base.predict(sample.maps, threads=threads)[1]
         known = exemplars.by_class()
         graph = graft_class(graph, fit_gate(embeddings, known), temperature=metadata.temperature)
@@ -231,13 +236,18 @@ def _snapshot(name: str, atoms: Atoms, place: str, number: int, base: StructureM
 
 
 def _draw(
-    name: str, snapshots: Sequence[LabelledSnapshot], base: StructureModel, seed: int, threads: int
+    name: str,
+    snapshots: Sequence[LabelledSnapshot],
+    base: StructureModel,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    threads: int,
 ) -> MapSample:
     """Draw maps of disturbed copies."""
     dataset = SnapshotDataset(classes=(name,), snapshots=tuple(snapshots))
     sampler = MapSampler(dataset, range(len(snapshots)), base.settings, threads=threads)
     copies = max(_COPIES, min(len(snapshots), _MOST_COPIES))
-    return sampler.draw(copies * ATOMS_PER_DRAW, AUGMENTATION, np.random.default_rng(seed))
+    return sampler.draw(copies * ATOMS_PER_DRAW, augmentation, rng)
 
 
 def _halves(sample: MapSample, seed: int) -> BoolArray:
