@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from ase import Atoms
+from PIL import Image
 
 from mdlens.inference import StructureModel
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
@@ -23,6 +24,7 @@ TITLES = {
     "mdlens_averaged": "mdlens, averaged",
 }
 THICKNESS = 5.0  # Angstrom
+_LEGEND = {"other": "none of them (mdlens: disordered or unknown)"}
 
 
 def _panels(snapshot: LabelledSnapshot, model: StructureModel) -> dict[str, np.ndarray]:
@@ -39,7 +41,8 @@ def _draw_slice(axes: plt.Axes, atoms: Atoms, labels: np.ndarray, colors: list[s
     across, along = atoms.positions[chosen, 2], atoms.positions[chosen, 0]
     faces = [colors[k] for k in labels[chosen]]
     axes.scatter(across, along, s=15, c=faces, edgecolors=[darker(c) for c in faces], linewidths=0.4)
-    axes.set(xlim=(0, edges[2]), ylim=(0, edges[0]), aspect="equal", xticks=[], yticks=[])
+    axes.set(aspect="equal", xticks=[], yticks=[])
+    axes.margins(0.02)
 
 
 def draw(data: SnapshotDataset, model: StructureModel) -> None:
@@ -48,7 +51,7 @@ def draw(data: SnapshotDataset, model: StructureModel) -> None:
     names = ["disordered" if name == "other" else name for name in NAMES]
     colors = [class_colors(names)[name] for name in names]
     rows = [last[name] for name in SHOWN if name in last]
-    heights = [s.cell[0, 0] / s.cell[2, 2] for s in rows]
+    heights = [np.ptp(s.positions[:, 0]) / np.ptp(s.positions[:, 2]) for s in rows]
     figure, table = plt.subplots(
         len(rows),
         len(TITLES),
@@ -66,7 +69,11 @@ def draw(data: SnapshotDataset, model: StructureModel) -> None:
         kind, material = snapshot.system.split("_")[:2]
         row[0].set_ylabel(f"{material} {kind}, {snapshot.temperature:.0f} K")
     handles = [
-        plt.Line2D([], [], marker="o", linestyle="", color=colors[k], label=NAMES[k]) for k in sorted(seen)
+        plt.Line2D([], [], marker="o", linestyle="", color=colors[k], label=_LEGEND.get(NAMES[k], NAMES[k]))
+        for k in sorted(seen)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.savefig(FIGURE, dpi=130)
+    figure.savefig(FIGURE, dpi=100)
+    with Image.open(FIGURE) as drawn:
+        small = drawn.convert("RGB").quantize(64)
+    small.save(FIGURE, optimize=True)
