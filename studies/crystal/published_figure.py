@@ -20,6 +20,7 @@ ROWS = (
     (("ptm_0.1",), "PTM, RMSD 0.1"),
     (("acna", "ids"), "adaptive CNA (Si: IDS)"),
 )
+TARGET = 99.5
 TITLES = {"fcc": "fcc", "bcc": "bcc", "hcp": "hcp", "cubic_diamond": "diamond"}
 
 
@@ -38,6 +39,28 @@ def coldest_to_hottest(results: dict, material: str) -> dict:
 def worst(results: dict, material: str, fraction: str) -> float:
     """The lowest accuracy of the network at any one temperature."""
     return min(row[fraction]["mdlens"]["value"] for row in coldest_to_hottest(results, material).values())
+
+
+def in_words(results: dict) -> str:
+    """The worst of all cells, and how the trainings went."""
+    cells = [
+        (row["mdlens"]["value"], f"{material.split(' ')[0]} with {float(fraction):.0%} missing at {step} T_m")
+        for material, table in results["published_by_temperature"].items()
+        for step, rows in table.items()
+        for fraction, row in rows.items()
+    ]
+    low, where = min(cells)
+    short = sum(value < TARGET for value, _ in cells)
+    logs = [training["log"] for training in results["training"].values()]
+    kept = [min(log, key=lambda entry: entry["val_loss"]) for log in logs]
+    epochs = ", ".join(str(entry["epoch"]) for entry in kept)
+    last = ", ".join(percent(100 * log[-1]["val_accuracy"]) for log in logs)
+    return (
+        f"The lowest accuracy of the network in any of the {len(cells)} combinations of material, "
+        f"temperature and fraction is {percent(low)} % ({where}); {short} of them are below {TARGET} %.\n"
+        f"With the {len(logs)} seeds, epochs {epochs} of {len(logs[0])} validated best and were kept; "
+        f"the last epochs had {last} % of the validation maps right."
+    )
 
 
 def tables(results: dict) -> str:
@@ -97,7 +120,7 @@ def main() -> None:
     page = DOCS / "published-experiment.md"
     before, rest = page.read_text().split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n\n{tables(results)}\n\n{MARKS[1]}{after}")
+    page.write_text(f"{before}{MARKS[0]}\n\n{in_words(results)}\n\n{tables(results)}\n\n{MARKS[1]}{after}")
     draw(results, DOCS / "figures" / "published_experiment.png")
 
 
