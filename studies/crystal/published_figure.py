@@ -14,6 +14,7 @@ import numpy as np
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
+PICTURE = "![Accuracy over temperature and missing atoms](figures/published_experiment.png)"
 ROWS = (
     (("mdlens",), "published network"),
     (("ptm_none",), "PTM, no cutoff"),
@@ -120,7 +121,8 @@ def main() -> None:
     page = DOCS / "published-experiment.md"
     before, rest = page.read_text().split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n\n{in_words(results)}\n\n{tables(results)}\n\n{MARKS[1]}{after}")
+    text = "\n\n".join((in_words(results), tables(results), PICTURE))
+    page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
     draw(results, DOCS / "figures" / "published_experiment.png")
 
 
