@@ -78,7 +78,7 @@ PROTOTYPES: dict[str, Prototype] = {
         (("Mg", _third(0.062)), ("Zn", (0, 0, 0)), ("Zn", (0.8305, 0.661, 0.25))),
         12,
     ),
-    "laves_c15": Prototype(227, _cubic(7.02), (("Mg", (0.125,) * 3), ("Cu", (0.5,) * 3)), 24),
+    "laves_c15": Prototype(227, _cubic(7.02), (("Mg", (0, 0, 0)), ("Cu", (0.625,) * 3)), 24),
     "beta_mn": Prototype(213, _cubic(6.315), (("Mn", (0.0636,) * 3), ("Mn", (0.125, 0.2022, 0.4522))), 20),
     "gamma_brass": Prototype(
         217,
