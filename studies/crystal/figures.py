@@ -2,7 +2,7 @@
 
     python studies/crystal/figures.py [--results FILE] [--page FILE] [--figures FOLDER]
 
-A table stands between its marks `<!-- NAME -->` and `<!-- end of NAME -->`.
+A table or figure stands between its marks `<!-- NAME -->` and `<!-- end of NAME -->`.
 """
 
 import argparse

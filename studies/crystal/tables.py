@@ -273,8 +273,17 @@ def mixed_table(results: Results) -> str:
     return table(["case", "where", "atoms", *(NAMES[n] for n in names)], rows)
 
 
+FIGURES = {
+    "temperature": "Accuracy against temperature",
+    "missing": "Accuracy over temperature and missing atoms",
+    "reliability": "Reliability",
+    "confusion": "Confusion matrices",
+    "embedding": "Embeddings",
+}
+
+
 def blocks(results: Results) -> dict[str, str]:
-    """Every table of the page by the name of its marks."""
+    """Every table and figure of the page by the name of its marks."""
     shown = [n for n in ("mdlens", "robust", "robust_averaged") if n in ours(results)]
     return {
         "summary": summary_table(results),
@@ -287,6 +296,7 @@ def blocks(results: Results) -> dict[str, str]:
         "confidence": confidence_table(results),
         "cost": cost_table(results),
         "beaten": beaten_table(results),
+        **{f"figure of {k}": f"![{text}](figures/accuracy_{k}.png)" for k, text in FIGURES.items()},
     }
 
 
