@@ -278,7 +278,6 @@ FIGURES = {
     "missing": "Accuracy over temperature and missing atoms",
     "reliability": "Reliability",
     "confusion": "Confusion matrices",
-    "embedding": "Embeddings",
 }
 
 
