@@ -273,6 +273,23 @@ def mixed_table(results: Results) -> str:
     return table(["case", "where", "atoms", *(NAMES[n] for n in names)], rows)
 
 
+def unseen_table(results: Results) -> str:
+    """Structures that were never taught: how well they are told from those that were."""
+    if "ood" not in results:
+        return "Not scored yet."
+    found = results["ood"]
+    rows = [
+        [
+            NAMES.get(key, key),
+            with_interval(scores["auroc"][found["score"]]),
+            with_interval(scores["flagged"]),
+            with_interval(found["inside_flagged"][key]),
+        ]
+        for key, scores in found["all"].items()
+    ]
+    return table(["", "AUROC, percent", "unseen called unknown", "seen called unknown"], rows)
+
+
 FIGURES = {
     "temperature": "Accuracy against temperature",
     "missing": "Accuracy over temperature and missing atoms",
@@ -293,6 +310,7 @@ def blocks(results: Results) -> dict[str, str]:
         "noise": noise_table(results),
         "mixed": mixed_table(results),
         "confidence": confidence_table(results),
+        "unseen": unseen_table(results),
         "cost": cost_table(results),
         "beaten": beaten_table(results),
         **{f"figure of {k}": f"![{text}](figures/accuracy_{k}.png)" for k, text in FIGURES.items()},
