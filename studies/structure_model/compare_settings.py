@@ -45,7 +45,7 @@ TUNING = (
 NEAR_MELTING = (0.95, 1.12)  # of the rough melting temperature of the schedule
 CONDITIONS = {
     "as simulated": Disturbance(),
-    "10 % missing": Disturbance(vacancies=0.1),
+    "50 % missing": Disturbance(vacancies=0.5),
     "8 % displaced in all": Disturbance(gaussian=0.08, total=True),
 }
 EPOCHS, SEED = 8, 1
@@ -69,10 +69,9 @@ class Setting:
 
 SETTINGS = (
     Setting(63, 32, 32),
-    Setting(95, 32, 32),
     Setting(95, 48, 24),
-    Setting(127, 48, 24),
-    Setting(95, 48, 32, 1),
+    Setting(95, 48, 32),
+    Setting(127, 48, 32),
 )
 
 
@@ -82,7 +81,7 @@ def configuration(setting: Setting) -> str:
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
         'file = "': f'file = "{HERE.resolve()}/',
-        "width = 24": f"width = {setting.width}\ndepth = {setting.depth}",
+        "width = 32": f"width = {setting.width}\ndepth = {setting.depth}",
         "candidates = 95": f"candidates = {setting.candidates}",
         "size = 48": f"size = {setting.size}",
         "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",

@@ -1,4 +1,4 @@
-"""The materials of the shipped structure models: what is simulated for training.
+"""The materials of the shipped structure model: what is simulated for training.
 
 None of their elements occurs in the acceptance set (`studies/crystal/materials.py`). `melting` (K) scales
 the schedule of a system and is a rough figure. What is kept of it is decided by `MELTING`, the better
