@@ -9,6 +9,7 @@ no part. Writes settings.json; runs in RUNS/ that are finished are kept.
 
 import argparse
 import json
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,6 @@ def configuration(setting: Setting) -> str:
     text = (HERE / "default.toml").read_text(encoding="utf-8")
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
-        'file = "': f'file = "{HERE.resolve()}/',
         "width = 32": f"width = {setting.width}\ndepth = {setting.depth}",
         "candidates = 95": f"candidates = {setting.candidates}",
         "size = 48": f"size = {setting.size}",
@@ -135,6 +135,8 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     runs = parser.parse_args().runs
     runs.mkdir(parents=True, exist_ok=True)
+    for data in ("train.npz", "mixed.npz"):
+        shutil.copy(HERE / data, runs)
     snapshots = [s for s in SnapshotDataset.load(HERE / "train.npz").snapshots if is_near_melting(s)]
     rows = []
     for setting in SETTINGS:

@@ -2,11 +2,12 @@
 
     python studies/structure_model/train.py RUNS/ [--seeds 1 2 3]
 
-RUNS/default_1 and so on are runs of `mdlens train crystal` with `default.toml` and another seed; finished ones
-are kept, interrupted ones go on. Seed 1 is the one that is shipped.
+RUNS/default_1 and so on are runs of `mdlens train crystal` with `default.toml` and another seed; finished
+ones are kept, interrupted ones go on. Seed 1 is the one that is shipped.
 """
 
 import argparse
+import shutil
 from pathlib import Path
 
 from mdlens.workflows.train_crystal import train_crystal
@@ -17,10 +18,7 @@ HERE = Path(__file__).parent
 def train(seed: int, runs: Path) -> None:
     text = (HERE / "default.toml").read_text(encoding="utf-8")
     config = runs / f"default_{seed}.toml"
-    config.write_text(
-        text.replace("seed = 1\n", f"seed = {seed}\n").replace('file = "', f'file = "{HERE.resolve()}/'),
-        encoding="utf-8",
-    )
+    config.write_text(text.replace("seed = 1\n", f"seed = {seed}\n"), encoding="utf-8")
     train_crystal(config, runs / f"default_{seed}", threads=1, progress=True)
 
 
@@ -32,6 +30,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments = parser.parse_args()
     arguments.runs.mkdir(parents=True, exist_ok=True)
+    for data in ("train.npz", "mixed.npz"):  # a run knows its data by names relative to its configuration
+        shutil.copy(HERE / data, arguments.runs)
     for seed in arguments.seeds:
         train(seed, arguments.runs)
 
