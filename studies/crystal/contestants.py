@@ -74,7 +74,7 @@ def model_verdicts(atoms: Atoms, key: str, models: Sequence[StructureModel]) -> 
         result = classify_maps(source, model, threads=1)
         mean = source.shell_mean(result.probabilities, neighbors=SHELL, threads=1)
         near = True
-        if getattr(result, "distance", None) is not None:
+        if result.distance is not None:
             distance = source.shell_mean(result.distance[:, None], neighbors=SHELL, threads=1)[:, 0]
             near = distance <= np.float32(model.distance_limit)
         sure = mean.max(axis=1) >= np.float32(model.threshold)
