@@ -75,5 +75,5 @@ def draw(data: SnapshotDataset, model: StructureModel) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.savefig(FIGURE, dpi=100)
     with Image.open(FIGURE) as drawn:
-        small = drawn.convert("RGB").quantize(64)
+        small = drawn.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(FIGURE, optimize=True)
