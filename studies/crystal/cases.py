@@ -43,8 +43,6 @@ class Case:
         group: The independent run it comes from.
         rows: Keys of the rows it counts for, each a path into the results.
         conditions: Confusion matrices and reliability diagrams it counts for.
-        everybody: Whether the model for damaged data takes part too: not on the rungs of the ladder between
-            those of the tables, for the sake of time.
     """
 
     atoms: Atoms
@@ -53,7 +51,6 @@ class Case:
     group: str
     rows: tuple[tuple[str, ...], ...]
     conditions: tuple[str, ...] = ()
-    everybody: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +121,7 @@ def thermal_cases(phase: Phase) -> Iterator[Case]:
                 conditions = ("at_tm",)
             if phase.name in HEAT_MAPS and at in (*HEAT_MAP_AT, 1.0):
                 rows += (("distorted_by_temperature", phase.name, f"{at:.2f}", "0.0"),)
-            everybody = len(rows) > 1 or at == 0.8
-            yield Case(frame_of(s), s.labels, phase.structure, s.group, rows, conditions, everybody)
+            yield Case(frame_of(s), s.labels, phase.structure, s.group, rows, conditions)
 
 
 def missing_cases(phase: Phase) -> Iterator[Case]:

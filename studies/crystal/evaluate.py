@@ -73,8 +73,7 @@ class Scores:
 
     def add(self, case: Case, cutoffs: Mapping[str, float]) -> None:
         """Let everybody label one frame."""
-        models = self.models if case.everybody else {k: m for k, m in self.models.items() if k != "robust"}
-        said = verdicts(case.atoms, models, cutoffs)
+        said = verdicts(case.atoms, self.models, cutoffs)
         for key in case.rows:
             self.rows.setdefault(key, Row(case.structure)).add(case.truth, said, case.group)
         for condition in set(case.conditions) & set(CONDITIONS):

@@ -32,8 +32,6 @@ MARKS = {"published_dc4": "*", "published_dc3": "P"}
 MODELS = {
     "mdlens": "#0b6e4f",
     "mdlens_averaged": "#58b795",
-    "robust": "#1f4e9c",
-    "robust_averaged": "#7fa6e0",
 }
 GRID = "#e8e8e8"
 COLUMNS = 4
@@ -99,7 +97,7 @@ def draw_missing(results: Results) -> Figure:
     """Accuracy over temperature and missing atoms, one row for each method, one column for each crystal."""
     maps = results["distorted_by_temperature"]
     names = [n for n in ("Al", "Fe", "Zr", "Si") if n in maps]
-    methods = [m for m in ("mdlens", "robust", "ptm_none") if m in ours(results) or m == "ptm_none"]
+    methods = ("mdlens", "mdlens_averaged", "ptm_none")
     size = (2.5 * len(names) + 1.2, 2.2 * len(methods) + 0.5)
     figure, axes = plt.subplots(len(methods), len(names), figsize=size, squeeze=False, layout="constrained")
     for i, method in enumerate(methods):
@@ -136,7 +134,7 @@ def draw_confusion(results: Results) -> Figure:
     """What each true class is taken for: at melting, and with half of the atoms missing."""
     confusion = results["confusion"]
     conditions = {"at_tm": "at $T_m$", "0.5_missing": "at $T_m$, 50 % missing"}
-    wished = ("mdlens", "robust", "ptm_tuned", "ptm_none")
+    wished = ("mdlens", "ptm_tuned", "ptm_none")
     methods = [m for m in wished if m in confusion["at_tm"]]
     size = (2.6 * len(methods) + 1.4, 6.2)
     figure, axes = plt.subplots(2, len(methods), figsize=size, squeeze=False, layout="constrained")

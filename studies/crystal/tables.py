@@ -9,8 +9,6 @@ Results = Mapping[str, Any]
 NAMES = {
     "mdlens": "mdlens",
     "mdlens_averaged": "averaged",
-    "robust": "robust",
-    "robust_averaged": "robust, averaged",
     "ptm_tuned": "PTM tuned",
     "ptm_none": "PTM no cutoff",
     "ptm_0.1": "PTM 0.1",
@@ -21,7 +19,7 @@ NAMES = {
     "published_dc4": "DC4 (publ.)",
     "published_dc3": "DC3 (publ.)",
 }
-OURS = ("mdlens", "mdlens_averaged", "robust", "robust_averaged")
+OURS = ("mdlens", "mdlens_averaged")
 RIVALS = ("ptm_tuned", "ptm_none", "ptm_0.1", "icna", "acna", "ackland_jones", "ids")
 PUBLISHED = ("published_dc4", "published_dc3")
 CRYSTALS = ("Al", "Ar", "Fe", "Li", "Ti", "Mg", "Zr", "Si", "Si_sw", "Ge", "ice_Ih", "ice_Ic", "KCl")
@@ -86,15 +84,14 @@ def _value(score: Mapping[str, float] | None) -> str:
 def melting_table(results: Results) -> str:
     """Every crystal at its melting temperature."""
     models, others = ours(results), (*PUBLISHED, "ptm_tuned", "ptm_none", "ptm_0.1")
-    shown = [n for n in models if n != "robust_averaged"]
-    head = ["crystal", *(NAMES[n] for n in (*shown, *others)), "a-CNA / IDS", "crystal up to"]
+    head = ["crystal", *(NAMES[n] for n in (*models, *others)), "a-CNA / IDS", "crystal up to"]
     rows = []
     for name in crystals(results):
         entry = results["dc3"][name]
         where = "" if entry["reference"] == 1.0 else f", at {entry['reference']:.2f} T_m"
         label = f"{title(name)}, {entry['structure'].replace('_', ' ')}{where}"
-        cells = [with_interval(_at(entry, n)) for n in shown[:1]]
-        cells += [_value(_at(entry, n)) for n in (*shown[1:], *others)]
+        cells = [with_interval(_at(entry, n)) for n in models[:1]]
+        cells += [_value(_at(entry, n)) for n in (*models[1:], *others)]
         cells.append(_value(_at(entry, "acna") or _at(entry, "ids")))
         rows.append([label, *cells, kept_up_to(entry)])
     return table(head, rows)
@@ -144,17 +141,15 @@ def missing_table(results: Results, name: str) -> str:
 
 def noise_table(results: Results) -> str:
     """Ideal lattices under Gaussian noise: ours, and PTM without a cutoff in parentheses."""
-    models = [n for n in ("mdlens", "robust") if n in ours(results)]
     rows = []
     for structure, by_sigma in results["noise"].items():
-        for name in models:
-            cells = [
-                f"{percent(row[name]['value'])} ({percent(row['ptm_none']['value'])})"
-                for row in by_sigma.values()
-            ]
-            rows.append([structure.replace("_", " "), NAMES[name], *cells])
+        cells = [
+            f"{percent(row['mdlens']['value'])} ({percent(row['ptm_none']['value'])})"
+            for row in by_sigma.values()
+        ]
+        rows.append([structure.replace("_", " "), *cells])
     sigmas = next(iter(results["noise"].values()))
-    return table(["lattice", "model (PTM no cutoff)", *(f"{float(s):.0%}" for s in sigmas)], rows)
+    return table(["lattice: mdlens (PTM no cutoff)", *(f"{float(s):.0%}" for s in sigmas)], rows)
 
 
 def confidence_table(results: Results) -> str:
@@ -300,7 +295,7 @@ FIGURES = {
 
 def blocks(results: Results) -> dict[str, str]:
     """Every table and figure of the page by the name of its marks."""
-    shown = [n for n in ("mdlens", "robust", "robust_averaged") if n in ours(results)]
+    shown = ours(results)
     return {
         "summary": summary_table(results),
         "melting": melting_table(results),
