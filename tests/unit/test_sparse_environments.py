@@ -8,7 +8,7 @@ from ase.build import bulk
 import mdlens
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 12, 20, 32])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 12, 20, 48])
 def test_small_clusters_are_unknown(count):
     positions = np.random.default_rng(count).normal(size=(count, 3)) * 3.0
     result = mdlens.classify(Atoms("Cu" * count, positions=positions))
@@ -26,6 +26,6 @@ def test_a_small_periodic_cell_has_all_its_images():
 
 
 def test_a_cluster_as_large_as_a_map_is_left_to_the_network():
-    positions = np.random.default_rng(0).normal(size=(33, 3)) * 4.0
-    result = mdlens.classify(Atoms("Cu" * 33, positions=positions))
+    positions = np.random.default_rng(0).normal(size=(49, 3)) * 4.0
+    result = mdlens.classify(Atoms("Cu" * 49, positions=positions))
     assert (result.confidence > 1 / 7).all()

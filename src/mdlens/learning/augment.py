@@ -72,7 +72,7 @@ class Augmentation:
             strain resolves; the others keep them.
         vacancies: Levels of the share of atoms removed; every class meets each equally often.
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
-            distances; drawn uniformly up to it times the share of atoms that are left, since noise and missing
+            distances; drawn uniformly up to it times the share of atoms left, since noise and missing
             atoms hide the same evidence. What heat has displaced already counts towards it.
         gaussian_share: Share of the draws with Gaussian displacements.
         sphere: Largest radius of displacements uniform in a sphere; drawn likewise.
