@@ -3,8 +3,8 @@
     python studies/structure_model/compare_settings.py RUNS/
 
 Every setting is trained like the default model on a fifth of its maps (one seed), without the systems of
-`TUNING`, and scored on those close to melting. So only the order of the rows counts. The acceptance set plays
-no part. Writes settings.json; runs in RUNS/ that are finished are kept.
+`TUNING`, and scored on those close to melting, with several priors for the disordered. So only the order of
+the rows counts. The acceptance set plays no part. Writes settings.json; runs in RUNS/ that are finished are kept.
 """
 
 import argparse
@@ -50,6 +50,7 @@ CONDITIONS = {
     "8 % displaced in all": Disturbance(gaussian=0.08, total=True),
 }
 EPOCHS, SEED = 8, 1
+PRIORS = (3, 8, 20)  # of the disordered; 3 is its share in training, 1 that of every crystal
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,6 @@ SETTINGS = (
     Setting(63, 32, 32),
     Setting(95, 48, 24),
     Setting(95, 48, 32),
-    Setting(127, 48, 32),
 )
 
 
@@ -81,11 +81,13 @@ def configuration(setting: Setting) -> str:
     text = (HERE / "default.toml").read_text(encoding="utf-8")
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
-        "width = 32": f"width = {setting.width}\ndepth = {setting.depth}",
+        "width = 24": f"width = {setting.width}\ndepth = {setting.depth}",
         "candidates = 95": f"candidates = {setting.candidates}",
         "size = 48": f"size = {setting.size}",
         "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",
         f"epochs = {epochs}": f"epochs = {EPOCHS}",
+        "outside_share = 0.6": "outside_share = 0.3",
+        "prior = [1, 1, 1, 1, 1, 1, 8]\n": "",
     }
     for old, new in changes.items():
         text = text.replace(old, new)
@@ -99,11 +101,17 @@ def trained(setting: Setting, runs: Path) -> StructureModel:
     return train_crystal(config, folder, threads=1, progress=True)
 
 
-def right(model: StructureModel, snapshot: LabelledSnapshot) -> float:
-    """Share of the labelled atoms whose most probable class is theirs."""
+def right(model: StructureModel, snapshot: LabelledSnapshot) -> np.ndarray:
+    """Share of the labelled atoms whose most probable class is theirs, for every prior."""
     probabilities = classify(to_atoms(snapshot), model, threads=1).probabilities
-    used = snapshot.labels >= 0
-    return float((probabilities.argmax(axis=1) == snapshot.labels)[used].mean())
+    used, disordered = snapshot.labels >= 0, model.classes.index("disordered")
+    shares = []
+    for prior in PRIORS:
+        weighed = probabilities * np.where(
+            np.arange(len(model.classes)) == disordered, prior / PRIORS[0], 1.0
+        )
+        shares.append((weighed.argmax(axis=1) == snapshot.labels)[used].mean())
+    return np.array(shares)
 
 
 def is_near_melting(snapshot: LabelledSnapshot) -> bool:
@@ -111,18 +119,18 @@ def is_near_melting(snapshot: LabelledSnapshot) -> bool:
     return snapshot.system in TUNING and low <= float(snapshot.group.split()[-2]) <= high
 
 
-def scores(model: StructureModel, snapshots: list[LabelledSnapshot]) -> dict[str, dict[str, float]]:
-    """Accuracy (%) averaged over the held-out crystals and over the held-out melts, by condition."""
-    found: dict[str, dict[str, float]] = {}
+def scores(model: StructureModel, snapshots: list[LabelledSnapshot]) -> dict[str, dict[str, list[float]]]:
+    """Accuracy (%) for every prior, averaged over the held-out crystals and melts, by condition."""
+    found: dict[str, dict[str, list[float]]] = {}
     for name, disturbance in CONDITIONS.items():
         rng = np.random.default_rng(SEED)
-        shares: dict[str, dict[str, list[float]]] = {"crystals": {}, "melts": {}}
+        shares: dict[str, dict[str, list[np.ndarray]]] = {"crystals": {}, "melts": {}}
         for snapshot in snapshots:
             copy = disturb(snapshot, disturbance, rng, spacing=nearest_neighbor_distance(snapshot))
             kind = "melts" if "liquid" in snapshot.system else "crystals"
             shares[kind].setdefault(snapshot.system, []).append(right(model, copy))
         found[name] = {
-            kind: round(100 * float(np.mean([np.mean(x) for x in systems.values()])), 2)
+            kind: (100 * np.mean([np.mean(x, axis=0) for x in systems.values()], axis=0)).round(2).tolist()
             for kind, systems in shares.items()
         }
     return found
@@ -144,7 +152,7 @@ def main() -> None:
         cost = model.metadata.training["multiply_adds"]
         rows.append({"setting": setting.name, "multiply_adds": cost, "right": scores(model, snapshots)})
         print(rows[-1])
-    results = {"settings": rows, "held_out": TUNING, "epochs": EPOCHS, "seed": SEED}
+    results = {"settings": rows, "priors": PRIORS, "held_out": TUNING, "epochs": EPOCHS, "seed": SEED}
     (HERE / "settings.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

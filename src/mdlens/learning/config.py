@@ -105,15 +105,20 @@ class CalibrationConfig:
 
     Args:
         error_rate: Error rate the threshold is chosen for, see `choose_threshold`.
+        prior: How frequent the classes are taken to be, relative to each other, where they are hard to tell
+            apart: logits are shifted by ``ln(prior / fit.class_shares)``. Empty keeps the shares of training.
         test_maps: Maps for each condition of the test.
     """
 
     error_rate: float = 0.01
+    prior: tuple[float, ...] = ()
     test_maps: int = 16_384
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.error_rate <= 0.5:
             raise InputError(f"error_rate must lie between 0 and 0.5, got {self.error_rate!r}")
+        if not all(1e-3 <= share <= 1e3 for share in self.prior):
+            raise InputError(f"prior must hold numbers between 0.001 and 1000, got {list(self.prior)}")
         if self.test_maps < 1:
             raise InputError(f"test_maps must be 1 or more, got {self.test_maps}")
 

@@ -26,6 +26,7 @@ from mdlens.learning.export import export_model, rename_model
 from mdlens.learning.fit import fit_network, predict_logits
 from mdlens.learning.metrics import expected_calibration_error
 from mdlens.learning.outliers import attach_distance, fit_gaussians, in_usual_units
+from mdlens.learning.prior import assume_prior
 from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.learning.sources import load_data
@@ -113,6 +114,7 @@ def train_crystal(
         return load_model(finished)
     validation = _validation_maps(run)
     network = _fit(run, validation, progress)
+    assume_prior(network, run.config.fit.class_shares, run.config.calibration.prior)
     calibration = _calibrate(network, validation, run.config.calibration.error_rate)
     metadata = _describe(run, network, calibration)
     candidate = folder / "candidate.onnx"
@@ -185,7 +187,7 @@ def _split(config: TrainingConfig, dataset: SnapshotDataset) -> Split:
 
 
 def _validation_maps(run: _Run) -> MapSample:
-    sampler = run.sampler("validation", run.config.fit.class_shares)
+    sampler = run.sampler("validation", run.config.calibration.prior or run.config.fit.class_shares)
     return sampler.draw(run.config.fit.validation_maps, run.config.augmentation, run.rng(_VALIDATE))
 
 
@@ -294,6 +296,8 @@ def _check_description(config: TrainingConfig, classes: tuple[str, ...]) -> None
     """Refuse names and numbers that a model file cannot hold before anything is trained."""
     model = config.model
     ids = _class_ids(model, classes)
+    if len(config.calibration.prior) not in (0, len(classes)):
+        raise InputError(f"calibration.prior must hold a number for each of {', '.join(classes)}")
     ModelMetadata(
         name=model.name, version=model.version, classes=classes, ids=ids, descriptor=config.descriptor
     )
