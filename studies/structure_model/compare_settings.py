@@ -4,7 +4,7 @@
 
 Every setting is trained like the default model on a fifth of its maps (one seed), without the systems of
 `TUNING`, and scored on those close to melting, with several priors for the disordered. So only the order of
-the rows counts. The acceptance set plays no part. Writes settings.json; runs in RUNS/ that are finished are kept.
+the rows counts. The acceptance set plays no part. Writes settings.json; finished runs in RUNS/ are kept.
 """
 
 import argparse
