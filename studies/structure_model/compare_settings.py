@@ -81,13 +81,11 @@ def configuration(setting: Setting) -> str:
     text = (HERE / "default.toml").read_text(encoding="utf-8")
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
-        "width = 24": f"width = {setting.width}\ndepth = {setting.depth}",
+        "width = 32": f"width = {setting.width}\ndepth = {setting.depth}",
         "candidates = 95": f"candidates = {setting.candidates}",
         "size = 48": f"size = {setting.size}",
         "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",
         f"epochs = {epochs}": f"epochs = {EPOCHS}",
-        "outside_share = 0.6": "outside_share = 0.3",
-        "prior = [1, 1, 1, 1, 1, 1, 8]\n": "",
     }
     for old, new in changes.items():
         text = text.replace(old, new)
@@ -144,7 +142,8 @@ def main() -> None:
     runs = parser.parse_args().runs
     runs.mkdir(parents=True, exist_ok=True)
     for data in ("train.npz", "mixed.npz"):
-        shutil.copy(HERE / data, runs)
+        if not (runs / data).exists():
+            shutil.copy(HERE / data, runs)
     snapshots = [s for s in SnapshotDataset.load(HERE / "train.npz").snapshots if is_near_melting(s)]
     rows = []
     for setting in SETTINGS:

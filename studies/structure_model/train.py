@@ -31,7 +31,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.runs.mkdir(parents=True, exist_ok=True)
     for data in ("train.npz", "mixed.npz"):  # a run knows its data by names relative to its configuration
-        shutil.copy(HERE / data, arguments.runs)
+        if not (arguments.runs / data).exists():
+            shutil.copy(HERE / data, arguments.runs)
     for seed in arguments.seeds:
         train(seed, arguments.runs)
 
