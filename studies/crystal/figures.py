@@ -88,7 +88,7 @@ def draw_ladder(axis: Axes, entry: Results, name: str) -> None:
             axis.plot([1.0], [value], marker, color="black", markersize=7, mfc="white", label=NAMES[source])
     bare(axis)
     axis.axvline(1.0, color="#bbbbbb", linewidth=0.8, zorder=0)
-    axis.set_xlim(0, max(1.3, *map(float, ladder)))
+    axis.set_xlim(0, 1.45)
     axis.set_ylim(-3, 104)
     axis.set_title(f"{title(name)}, {entry['structure'].replace('_', ' ')}", fontsize=9)
 

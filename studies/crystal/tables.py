@@ -23,6 +23,7 @@ OURS = ("mdlens", "mdlens_averaged")
 RIVALS = ("ptm_tuned", "ptm_none", "ptm_0.1", "icna", "acna", "ackland_jones", "ids")
 PUBLISHED = ("published_dc4", "published_dc3")
 CRYSTALS = ("Al", "Ar", "Fe", "Li", "Ti", "Mg", "Zr", "Si", "Si_sw", "Ge", "ice_Ih", "ice_Ic", "KCl")
+KINDS = ("coexistence", "surface", "nanoparticle", "grain_boundary", "point_defects", "all")
 SHOWN = ("0.0", "0.1", "0.2", "0.3", "0.4", "0.5")
 
 
@@ -128,15 +129,16 @@ def liquid_table(results: Results) -> str:
     return table(["liquid at T_m", *(NAMES[n] for n in names)], rows)
 
 
-def missing_table(results: Results, name: str) -> str:
-    """One contestant at the melting temperature with atoms missing: crystals, then liquids."""
+def missing_table(results: Results) -> str:
+    """Every crystal and liquid at its melting temperature with atoms missing, one pass and averaged."""
+    models = ours(results)
     rows = []
     for material in (*crystals(results), *liquids(results)):
         entry = results["distorted"][material]
-        cells = [_value(entry[s].get(name)) if s in entry else "-" for s in SHOWN]
+        cells = [" / ".join(_value(entry.get(s, {}).get(n)) for n in models) for s in SHOWN]
         rows.append([title(material), *cells])
-    head = [f"{NAMES[name]}: missing", *(f"{float(s):.0%}" for s in SHOWN)]
-    return table(head, rows)
+    names = " / ".join(NAMES[n] for n in models)
+    return table([f"{names}; missing:", *(f"{float(s):.0%}" for s in SHOWN)], rows)
 
 
 def noise_table(results: Results) -> str:
@@ -236,22 +238,26 @@ def summary_table(results: Results) -> str:
 
 
 def beaten_table(results: Results) -> str:
-    """Crystals at the melting temperature and noise, where some rival is above the default model."""
-    rows = []
+    """Rows of the page in which some rival is above the default model, one pass."""
+    places: list[tuple[str, Results]] = []
     for material in (*crystals(results), *liquids(results)):
         entry = results["dc3"][material]
-        own = _at(entry, "mdlens")
-        for name in (*PUBLISHED, *RIVALS):
-            score = _at(entry, name)
-            if own and score and score["value"] > own["value"]:
-                rows.append([f"{title(material)} at T_m", NAMES[name], _value(score), _value(own)])
+        scores = {n: score for n in NAMES if (score := _at(entry, n))}
+        places.append((f"{title(material)} at T_m", scores))
     for structure, by_sigma in results["noise"].items():
         for sigma, row in by_sigma.items():
-            for name in RIVALS:
-                if name in row and row[name]["value"] > row["mdlens"]["value"]:
-                    where = f"{structure.replace('_', ' ')}, noise {float(sigma):.0%}"
-                    rows.append([where, NAMES[name], _value(row[name]), _value(row["mdlens"])])
-    return table(["where", "who is better", "it", "mdlens"], rows) if rows else "Nowhere in these tables."
+            places.append((f"{structure.replace('_', ' ')}, noise {float(sigma):.0%}", row))
+    for kind in KINDS if "mixed" in results else ():
+        for zone, label in (("bulk", "bulk"), ("near", "within 5 A")):
+            places.append((f"{kind.replace('_', ' ')}, {label}", results["mixed"][kind][zone]))
+    rows = []
+    for label, scores in places:
+        own = scores["mdlens"]["value"]
+        above = [n for n in (*PUBLISHED, *RIVALS) if n in scores and scores[n]["value"] > own]
+        if above:
+            better = ", ".join(f"{NAMES[n]} {percent(scores[n]['value'])}" for n in above)
+            rows.append([label, percent(own), better])
+    return table(["where", "mdlens", "better"], rows) if rows else "Nowhere in these tables."
 
 
 def mixed_table(results: Results) -> str:
@@ -260,12 +266,12 @@ def mixed_table(results: Results) -> str:
         return "Not scored yet."
     names = [*ours(results), "ptm_0.1", "ptm_none", "acna"]
     rows = []
-    for case, entry in results["mixed"].items():
+    for kind in KINDS:
         for zone, label in (("bulk", "bulk"), ("near", "within 5 A")):
-            if entry[zone]["atoms"]:
-                cells = [_value(entry[zone].get(n)) for n in names]
-                rows.append([case, label, f"{entry[zone]['atoms']:,}", *cells])
-    return table(["case", "where", "atoms", *(NAMES[n] for n in names)], rows)
+            entry = results["mixed"][kind][zone]
+            cells = [with_interval(entry.get(n)) if n in OURS else _value(entry.get(n)) for n in names]
+            rows.append([kind.replace("_", " "), label, f"{entry['atoms']:,}", *cells])
+    return table(["frames", "where", "atoms", *(NAMES[n] for n in names)], rows)
 
 
 def unseen_table(results: Results) -> str:
@@ -295,13 +301,12 @@ FIGURES = {
 
 def blocks(results: Results) -> dict[str, str]:
     """Every table and figure of the page by the name of its marks."""
-    shown = ours(results)
     return {
         "summary": summary_table(results),
         "melting": melting_table(results),
         "warm": warm_table(results),
         "liquids": liquid_table(results),
-        "missing": "\n\n".join(missing_table(results, name) for name in (*shown, "ptm_none")),
+        "missing": missing_table(results),
         "noise": noise_table(results),
         "mixed": mixed_table(results),
         "confidence": confidence_table(results),
