@@ -122,16 +122,17 @@ def test_one_perfect_cell_is_enough(base: StructureModel, tmp_path: Path) -> Non
 
 
 def test_what_was_too_far_away_is_near_once_it_is_taught(tmp_path: Path) -> None:
-    def simple_hexagonal(repeat: int, sigma: float) -> Atoms:
-        atoms = Atoms("Sn", cell=[3.22, 3.22, 2.99, 90, 90, 120], pbc=True).repeat(repeat)
+    def white_tin(repeat: int, sigma: float) -> Atoms:
+        sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.5, 0.25), (0.5, 0, 0.75)]
+        atoms = Atoms("Sn4", scaled_positions=sites, cell=[5.83, 5.83, 3.18], pbc=True).repeat(repeat)
         atoms.positions += np.random.default_rng(repeat).normal(0.0, sigma, atoms.positions.shape)
         return atoms
 
-    before = mdlens.classify(simple_hexagonal(7, 0.05), threads=1)
+    before = mdlens.classify(white_tin(5, 0.05), threads=1)
     assert before.fractions()["unknown"] > 0.97
-    model = mdlens.add_structures("default", {"A_f": simple_hexagonal(1, 0.0)}, out=tmp_path / "h.onnx")
-    after = mdlens.classify(simple_hexagonal(7, 0.05), model, threads=1)
-    assert after.fractions()["A_f"] > 0.97
+    model = mdlens.add_structures("default", {"A5": white_tin(1, 0.0)}, out=tmp_path / "tin.onnx")
+    after = mdlens.classify(white_tin(5, 0.05), model, threads=1)
+    assert after.fractions()["A5"] > 0.97
     copper = crystal("fcc", sigma=0.1)
     known, still = (mdlens.classify(copper, m, threads=1) for m in ("default", model))
     np.testing.assert_array_equal(still.labels, known.labels)
