@@ -3,9 +3,9 @@
     python studies/crystal/embedding_map.py [--model NAME|PATH]
 
 Ideal lattices and the crystals of `ood_structures.py`, displaced by 3 % of the nearest-neighbour distance,
-and liquids of the training set. Left: the two directions that best separate the taught classes (linear
-discriminants of their embeddings); what was never taught is only projected onto them. Right: the distance
-that the model gives, of nine atoms in ten of each structure.
+and liquids of the training set. Left: the first two principal components of the taught classes'
+embeddings, each number scaled to unit variance; what was never taught is only projected onto them. Right: the
+distance that the model gives, of nine atoms in ten of each structure.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from ase import Atoms
 from cases import SPACING, frame_of
 from matplotlib.axes import Axes
 from ood_structures import PROTOTYPES, build, noisy
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.decomposition import PCA
 
 from mdlens import classify, load_model
 from mdlens.inference import StructureModel
@@ -34,6 +34,7 @@ SIZE = 400
 ATOMS = 150
 LIQUIDS = 6
 FOREIGN = "#262626"
+FLOOR = 0.05  # of the overall deviation: numbers that hardly vary are not blown up
 INNER = (0.05, 0.5, 0.95)
 
 Points = Mapping[str, np.ndarray]
@@ -67,19 +68,22 @@ def describe(frames: Mapping[str, Sequence[Atoms]], model: StructureModel) -> tu
 
 def draw_map(axis: Axes, taught: Points, foreign: Points) -> None:
     """The taught classes in colour, the centres of the others by name."""
-    labels = np.repeat(list(taught), [len(x) for x in taught.values()])
-    plane = LinearDiscriminantAnalysis(n_components=2).fit(np.concatenate(list(taught.values())), labels)
+    known = np.concatenate(list(taught.values()))
+    scale = known.std(axis=0) + FLOOR * known.std()
+    components = PCA(2).fit(known / scale)
     colors = class_colors(list(taught))
     for points in foreign.values():
-        x, y = plane.transform(points).T
+        x, y = components.transform(points / scale).T
         axis.scatter(x, y, s=5, color=FOREIGN, alpha=0.18, linewidths=0)
     for name, points in taught.items():
-        x, y = plane.transform(points).T
+        x, y = components.transform(points / scale).T
         axis.scatter(x, y, s=9, color=colors[name], alpha=0.7, linewidths=0, label=name.replace("_", " "))
-    centres = np.array([np.median(plane.transform(points), axis=0) for points in foreign.values()])
+    centres = np.array(
+        [np.median(components.transform(points / scale), axis=0) for points in foreign.values()]
+    )
     axis.scatter(*centres.T, marker="x", s=28, color=FOREIGN, linewidths=1.2, label="never taught", zorder=3)
     spread_labels(axis, centres, [name.replace("_", " ") for name in foreign])
-    axis.set(xlabel="first discriminant", ylabel="second discriminant", xticks=[], yticks=[])
+    axis.set(xlabel="first principal component", ylabel="second principal component", xticks=[], yticks=[])
     axis.legend(frameon=False, fontsize=8, markerscale=1.6, loc="best")
 
 
