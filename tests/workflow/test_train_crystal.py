@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.io import write
@@ -166,6 +167,12 @@ def test_the_model_classifies_a_crystal_it_never_saw(trained: StructureModel) ->
     for name in ("fcc", "bcc"):
         result = classify(frame(name, seed=99), trained, threads=1)
         assert result.fractions()[name] > 0.9
+
+
+def test_the_last_checkpoint_is_the_newest_epoch(trained: StructureModel) -> None:
+    folder = trained.file.parent
+    epochs = len((folder / "log.csv").read_text().splitlines()) - 1
+    assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == epochs - 1
 
 
 def test_an_interrupted_run_continues_to_the_same_model(

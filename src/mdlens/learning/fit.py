@@ -157,13 +157,13 @@ def fit_network(
         threads: Threads of torch.
         progress: Whether to draw a progress bar.
     """
-    checkpoint = ModelCheckpoint(
-        dirpath=folder, filename="best", monitor="val_loss", save_last=True, enable_version_counter=False
-    )
+    best = ModelCheckpoint(dirpath=folder, filename="best", monitor="val_loss", enable_version_counter=False)
+    # Not `save_last`: written only with the best one, so that a resumed run would repeat the epochs since.
+    newest = ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False)
     last = folder / "last.ckpt"
     with _quiet_lightning(), _torch_state(threads, settings.seed):
         task = StructureTask(network, settings)
-        trainer = _trainer(settings, folder, checkpoint, progress)
+        trainer = _trainer(settings, folder, [best, newest], progress)
         data = StructureData(train, validation, augmentation, settings)
         with _interruptible(trainer, folder):
             trainer.fit(task, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
@@ -206,8 +206,8 @@ def _batches(sample: MapSample, size: int, order: IntArray, *, whole: bool) -> I
         yield torch.from_numpy(sample.maps[part]), torch.from_numpy(sample.labels[part])
 
 
-def _trainer(settings: FitSettings, folder: Path, checkpoint: Callback, progress: bool) -> Trainer:
-    callbacks: list[Callback] = [checkpoint, EpochLog(folder / "log.csv")]
+def _trainer(settings: FitSettings, folder: Path, checkpoints: list[Callback], progress: bool) -> Trainer:
+    callbacks: list[Callback] = [*checkpoints, EpochLog(folder / "log.csv")]
     if settings.patience:
         callbacks.append(EarlyStopping("val_loss", patience=settings.patience))
     if progress:
