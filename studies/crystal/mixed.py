@@ -25,6 +25,7 @@ import numpy as np
 from ase import Atoms
 from contestants import KEYS, MODELS, load_models, model_verdicts
 from evaluate import write
+from generate import SERIES
 from microstructure_runs import Case, read_part, write_part
 from rich.progress import track
 from rivals import CLASSES, OTHER, adaptive_cna, ptm, with_cutoff
@@ -72,7 +73,7 @@ def _case(kind: str, name: str, crystal: Crystal, ladder: tuple[float, ...], **o
         melting=melting,
         options=options,
         ladder=ladder,
-        seed=1000 + sum(map(ord, name)),
+        seed=1000 * (1 + SERIES) + sum(map(ord, name)),
         superheat=1.7,
     )
 
