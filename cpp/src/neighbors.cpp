@@ -351,4 +351,24 @@ void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighb
   }
 }
 
+void NeighborSearch::surroundings(std::size_t atom, std::size_t k, bool with_index, Surroundings& out) const {
+  thread_local std::vector<Neighbor> found;
+  nearest(atom, k, found);
+  out.count = found.size();
+  int exponent = 0;
+  if (!found.empty()) std::frexp(std::sqrt(found.back().distance2), &exponent);
+  out.unit = std::ldexp(1.0, exponent);
+  for (auto* values : {&out.x, &out.y, &out.z, &out.distance2}) values->resize(out.count + kSurroundingsPadding);
+  out.index.resize(with_index ? out.count + kSurroundingsPadding : 0);
+  const double scale = 1.0 / out.unit;
+  for (std::size_t i = 0; i < out.count; ++i) {
+    const Vec& vector = found[i].vector;
+    out.x[i] = static_cast<float>(vector[0] * scale);
+    out.y[i] = static_cast<float>(vector[1] * scale);
+    out.z[i] = static_cast<float>(vector[2] * scale);
+    out.distance2[i] = static_cast<float>(found[i].distance2 * scale * scale);
+    if (with_index) out.index[i] = found[i].index;
+  }
+}
+
 }  // namespace mdlens
