@@ -1,8 +1,10 @@
 // The one door between Python and the core: nouns only, no policy. Arguments are validated in the typed Python layer above.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "mdlens/text.hpp"
@@ -14,6 +16,8 @@
 #include <limits>
 #include <new>
 #include <numeric>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -192,8 +196,23 @@ nb::object take_column(mdlens::TableReader& table, std::size_t column) {
 
 using TextArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 
-mdlens::OutputColumn output_column(const TextArray& array, int decimals, std::size_t rows) {
+using TextColumn = std::tuple<TextArray, int, std::optional<TextArray>>;  // values, decimals, the words that values stand for
+
+void set_words(mdlens::OutputColumn& column, const TextArray& words, const TextArray& codes, std::size_t rows) {
+  if (words.ndim() != 2 || words.dtype() != nb::dtype<std::uint32_t>() || column.type != mdlens::OutputColumn::Type::narrow)
+    throw std::invalid_argument("coded words must be int32 places in a table of uint32 code points with two dimensions");
+  column.type = mdlens::OutputColumn::Type::coded;
+  column.words = words.data();
+  column.word_count = words.shape(0);
+  column.width = words.shape(1);
+  const auto* places = static_cast<const std::int32_t*>(codes.data());
+  const auto within = [&column](std::int32_t place) { return place >= 0 && static_cast<std::size_t>(place) < column.word_count; };
+  if (!std::all_of(places, places + rows, within)) throw std::invalid_argument("a coded word is outside its table");
+}
+
+mdlens::OutputColumn output_column(const TextColumn& input, std::size_t rows) {
   using Type = mdlens::OutputColumn::Type;
+  const auto& [array, decimals, words] = input;
   if (array.ndim() == 0 || array.ndim() > 2 || array.shape(0) != rows) throw std::invalid_argument("columns must have one row per line");
   mdlens::OutputColumn column;
   column.data = array.data();
@@ -207,16 +226,19 @@ mdlens::OutputColumn output_column(const TextArray& array, int decimals, std::si
     column.type = Type::single;
   } else if (array.ndim() == 1 && array.dtype() == nb::dtype<std::int64_t>()) {
     column.type = Type::integer;
+  } else if (array.ndim() == 1 && array.dtype() == nb::dtype<std::int32_t>()) {
+    column.type = Type::narrow;
   } else {
-    throw std::invalid_argument("a column must be float64, float32, int64, or uint32 code points with two dimensions");
+    throw std::invalid_argument("a column must be float64, float32, int64, int32, or uint32 code points with two dimensions");
   }
+  if (words) set_words(column, *words, array, rows);
   return column;
 }
 
-nb::bytes format_rows(const std::vector<std::pair<TextArray, int>>& columns, std::size_t rows) {
+nb::bytes format_rows(const std::vector<TextColumn>& columns, std::size_t rows) {
   std::vector<mdlens::OutputColumn> output;
   output.reserve(columns.size());
-  for (const auto& [array, decimals] : columns) output.push_back(output_column(array, decimals, rows));
+  for (const TextColumn& column : columns) output.push_back(output_column(column, rows));
   std::string text;
   {
     const nb::gil_scoped_release no_gil;

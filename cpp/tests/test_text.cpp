@@ -1,6 +1,8 @@
 // The table reader and the row formatter against slow, obvious twins; run it with sanitizers.
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -174,6 +176,51 @@ void test_formatting() {
   CHECK(mdlens::format_rows({}, 2) == "\n\n" && mdlens::format_rows(columns, 0).empty());
 }
 
+void test_coded_words() {
+  const std::vector<std::int32_t> codes = {1, 0, 1}, numbers = {-7, 0, 2147483647};
+  const std::vector<char32_t> words = {'f', 'c', 'c', 'a', ' ', 0};
+  std::vector<OutputColumn> columns(2);
+  columns[0] = {OutputColumn::Type::coded, codes.data(), 3, -1, words.data(), 2};
+  columns[1] = {OutputColumn::Type::narrow, numbers.data(), 1, -1};
+  CHECK(mdlens::format_rows(columns, 3) == "a_ -7\nfcc 0\na_ 2147483647\n");
+}
+
+template <typename Real, typename... Format>
+std::string converted(Real value, Format... format) {
+  std::array<char, 500> digits{};
+  return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, format...).ptr};
+}
+
+// What std::to_chars writes is the twin: of short decimals, of their neighbours, of powers of ten, and of ties between two decimals.
+void test_numbers_are_those_of_to_chars() {
+  std::mt19937_64 random(17);
+  std::vector<double> reals = {0.0, -0.0, 1e-3, 9.999999999999999e-4, 1e5, 99999.99999999999, 0.1 + 0.2, std::nan("")};
+  std::vector<float> singles = {0.0f, -0.0f, 0.00005f, 0.99995f, 1e6f, 999999.9f, std::nanf(""), -std::numeric_limits<float>::infinity()};
+  for (int trial = 0; trial < 200000; ++trial) {
+    const double digits = static_cast<double>(random() % 10'000'000'000'000'000ull >> random() % 54);
+    double value = digits / std::pow(10.0, static_cast<double>(random() % 20)) * (random() % 2 ? 1.0 : -1.0);
+    if (random() % 4 == 0) value = std::nextafter(value, random() % 2 ? 0.0 : 1e9);
+    reals.push_back(value);
+    singles.push_back(random() % 2 ? static_cast<float>(random() % 65536) / 4096.0f : static_cast<float>(value));
+  }
+  for (int k = -20; k < 20; ++k) reals.push_back(std::pow(10.0, k));
+  OutputColumn column{OutputColumn::Type::real, reals.data(), 1, -1};
+  std::istringstream shortest(mdlens::format_rows({column}, reals.size()));
+  std::string word;
+  for (const double value : reals) {
+    shortest >> word;
+    CHECK(word == converted(value));
+  }
+  for (const int decimals : {0, 3, 4, 6, 9}) {
+    column = {OutputColumn::Type::single, singles.data(), 1, decimals};
+    std::istringstream fixed(mdlens::format_rows({column}, singles.size()));
+    for (const float value : singles) {
+      fixed >> word;
+      CHECK(word == converted(value, std::chars_format::fixed, decimals));
+    }
+  }
+}
+
 void test_shortest_text_reads_back() {
   std::mt19937_64 random(3);
   std::vector<double> values(5000);
@@ -202,6 +249,8 @@ int main() {
   test_a_huge_count_costs_nothing();
   test_skipping_lines();
   test_formatting();
+  test_coded_words();
+  test_numbers_are_those_of_to_chars();
   test_shortest_text_reads_back();
   return 0;
 }

@@ -3,6 +3,7 @@
 from enum import Enum
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mdlens.types import BoolArray, Float32Array, FloatArray, Int32Array, IntArray
@@ -89,4 +90,4 @@ class TableReader:
     def take(self, column: int) -> NDArray[Any]: ...
 
 def skip_lines(data: bytes, offset: int, lines: int, last: bool) -> tuple[int, int]: ...
-def format_rows(columns: list[tuple[NDArray[Any], int]], rows: int) -> bytes: ...
+def format_rows(columns: list[tuple[NDArray[Any], int, NDArray[np.uint32] | None]], rows: int) -> bytes: ...

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from mdlens.errors import FormatError, InputError
 from mdlens.io import open_writer, read
+from mdlens.io.output_columns import Words
 
 DUMPS = Path(__file__).parent.parent / "data" / "lammps"
 CASES = sorted(path.name.removesuffix(".dump") for path in DUMPS.glob("*.dump") if ".ref" not in path.name)
@@ -432,13 +433,13 @@ def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_an_error_with_whole_frames_kept(tmp_path, monkeypatch):
-    def full(source, target, _length):
-        target.write(source.read(40))
+    def full(pieces, file):
+        file.write(b"".join(pieces)[:40])
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match="is not finished"), open_writer(tmp_path / "out.dump") as writer:  # noqa: PT012
         writer.write(frame())
-        monkeypatch.setattr("shutil.copyfileobj", full)
+        monkeypatch.setattr("mdlens.io.writer._put", full)
         for problem in ("No space left on device; make room", "this writer is closed"):
             with pytest.raises(InputError, match=problem):
                 writer.write(frame())
@@ -482,3 +483,33 @@ def test_a_partial_file_read_while_frames_are_missing_gives_the_whole_ones(tmp_p
     assert next(frames).positions[0, 2] == 0.25
     with pytest.raises(FormatError, match="cut"):
         next(frames)
+
+
+@pytest.mark.parametrize("name", ["out.dump", "out.xyz"])
+def test_the_text_does_not_depend_on_threads_or_on_how_words_are_held(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("mdlens.io.output_columns.BLOCK", 7)
+    monkeypatch.setattr("mdlens.io.writer.HELD_IN_MEMORY", 100)
+    atoms = read(DUMPS / "wrapped.dump")[0]
+    places = np.random.default_rng(2).integers(0, 3, len(atoms)).astype(np.int16)
+    table = np.array(["unknown", "fcc", "cubic diamond"])
+    labels = {"structure": places.astype(np.int8), "structure_name": table[places]}
+    texts = []
+    for threads, words in ((1, labels["structure_name"]), (3, Words(places, table))):
+        with open_writer(tmp_path / name, threads=threads) as writer:
+            writer.write(atoms, {**labels, "structure_name": words})
+            writer.write(atoms)
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
+    assert texts[0].count("cubic_diamond") == (places == 2).sum()
+
+
+def test_labels_replace_arrays_of_the_same_name(tmp_path):
+    atoms = classified(frame())
+    with open_writer(tmp_path / "out.dump") as writer:
+        writer.write(atoms, {"structure": np.full(len(atoms), 7)})
+    assert read(tmp_path / "out.dump")[0].arrays["structure"].tolist() == [7] * len(atoms)
+
+
+def test_a_word_outside_its_table_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="outside its table"), open_writer(tmp_path / "out.dump") as writer:
+        writer.write(frame(), {"word": Words(np.full(len(frame()), 2), np.array(["a", "b"]))})

@@ -10,6 +10,7 @@ from ase.build import bulk
 import mdlens
 from mdlens.errors import InputError, ModelError
 from mdlens.inference import load_model
+from mdlens.io.output_columns import Words
 from mdlens.neighbors import find_nearest
 from mdlens.workflows.crystal import Classification, assign
 
@@ -235,3 +236,19 @@ def test_the_threshold_decides_and_equality_is_enough():
     probabilities = np.array([[0.2, 0.8], [0.45, 0.55], [0.3, 0.7]], np.float32)
     assert assign(probabilities, (4, 6), 0.7).tolist() == [6, 0, 6]
     assert assign(probabilities, (4, 6), 0.0).tolist() == [6, 6, 6]
+
+
+def test_labels_of_an_earlier_run_are_replaced_whole(model):
+    """The names of the earlier run may be shorter than those of this one."""
+    atoms = bulk("Cu", "fcc", a=3.6, cubic=True)
+    atoms.arrays["structure_name"] = np.array(["a", "b", "a", "b"])
+    mdlens.classify(atoms, model).write_to(atoms)
+    assert set(atoms.arrays["structure_name"]) == {"fcc"}
+
+
+def test_columns_are_what_is_set_on_the_frame(measuring_model, shaken_copper):
+    result = mdlens.classify(shaken_copper, load_model(measuring_model))
+    result.write_to(shaken_copper)
+    for name, column in result.columns().items():
+        values = column.table[column.places] if isinstance(column, Words) else column
+        np.testing.assert_array_equal(shaken_copper.arrays[name], values)

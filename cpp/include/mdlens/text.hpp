@@ -83,10 +83,13 @@ struct Skipped {
 Skipped skip_lines(std::string_view bytes, std::int64_t lines, bool last);
 
 struct OutputColumn {
-  enum class Type { real, single, integer, ucs4 } type = Type::real;
-  const void* data = nullptr;  // contiguous rows; ucs4: rows x width code points padded with zeros
+  enum class Type { real, single, integer, narrow, ucs4, coded } type = Type::real;
+  const void* data = nullptr;  // contiguous rows of float64, float32, int64 or int32; ucs4: rows x width code points padded with zeros;
+                               // coded: an int32 per row, its place in `words`
   std::size_t width = 1;
-  int decimals = -1;  // reals: digits after the point; -1: the shortest text that reads back to the same value
+  int decimals = -1;            // reals: digits after the point; -1: the shortest text that reads back to the same value
+  const void* words = nullptr;  // coded: word_count x width code points padded with zeros
+  std::size_t word_count = 0;
 };
 
 // `rows` lines of the columns, separated by single spaces. Blanks and unprintable characters

@@ -40,7 +40,7 @@ class MapSource:
         self.threads = threads
         self.isa = isa
         positions, cell, pbc = validate_system(atoms.positions, atoms.cell.array, atoms.pbc)
-        self._kinds, self._weights = _kinds_and_weights(species_names(atoms), settings.channels)
+        self._kinds, self._weights = _kinds(atoms, settings.channels)
         self._search = _core.NeighborSearch(positions, cell, pbc)
         self.order: IntArray = self._search.spatial_order
 
@@ -170,6 +170,13 @@ def species_names(atoms: "Atoms") -> list[str]:
     if types is None:
         return names
     return [str(kind) if name == "X" else name for name, kind in zip(names, types, strict=True)]
+
+
+def _kinds(atoms: "Atoms", channels: tuple[Channel, ...]) -> tuple[Int32Array, Float32Array]:
+    """Return `_kinds_and_weights` of the atoms, without a look at their species where all weigh the same."""
+    if all(channel is None for channel in channels):
+        return np.zeros(len(atoms), np.int32), np.ones((1, len(channels)), np.float32)
+    return _kinds_and_weights(species_names(atoms), channels)
 
 
 def _kinds_and_weights(names: list[str], channels: tuple[Channel, ...]) -> tuple[Int32Array, Float32Array]:

@@ -157,17 +157,20 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     if form is None:  # a header with incomplete coordinates is refused when it is read
         raise lines.error("no complete coordinates")
     box = header.box
-    columns = {name: table.take(index) for index, name in enumerate(header.columns)}
-    values = np.stack([columns[name] for name in form.columns], axis=1)
+    columns: dict[str, NDArray[Any]] = {}
+    values = np.empty((header.n_atoms, 3))
+    for index, name in enumerate(header.columns):
+        column = table.take(index)
+        if name in form.columns:
+            values[:, form.columns.index(name)] = column
+        if form.scaled or name not in form.columns:
+            columns[name] = column
     positions = form.to_cartesian(values, box.cell, box.origin)
-    if not np.isfinite(positions).all():
+    if form.scaled and not np.isfinite(positions).all():
         raise lines.error("scaled coordinates times the box overflow; correct the box or the coordinates")
-    if not form.scaled:
-        for name in form.columns:
-            del columns[name]
     numbers = _translate_words(lines, header, table, columns)
-    atoms = Atoms(numbers=numbers, positions=positions, cell=box.cell, pbc=box.pbc, celldisp=box.origin)
-    atoms.arrays.update(columns)
+    atoms = Atoms(cell=box.cell, pbc=box.pbc, celldisp=box.origin)
+    atoms.arrays = {"numbers": numbers, "positions": positions, **columns}  # the constructor would copy them
     atoms.info.update(_info(header))
     return atoms
 

@@ -1,7 +1,7 @@
 """Frames as LAMMPS text dumps."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from ase import Atoms
@@ -13,6 +13,7 @@ from mdlens.io.boxes import is_restricted, restricted_rows
 from mdlens.io.columns import ARRAY_NAMES, CoordinateForm, coordinate_form
 from mdlens.io.output_columns import (
     OutputColumn,
+    PerAtom,
     clean_name,
     per_atom_arrays,
     split,
@@ -34,20 +35,21 @@ class DumpFormat:
     ``confidence`` and ``distance`` last.
     """
 
-    def __init__(self, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, columns: Sequence[str] | None = None, threads: int = 1) -> None:
         self._columns = columns
+        self._threads = threads
         self._types: dict[int, int] = {}
 
-    def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
+    def pieces(self, atoms: Atoms, frame: int, labels: Mapping[str, PerAtom]) -> Iterator[bytes]:
         """Yield the text of a frame; `frame` counts from 0 and stands in for a missing timestep.
 
         Raises:
             InputError: If the cell has no volume or an array cannot be written.
         """
         cell, origin = whole_box(atoms)
-        columns = self._plan(atoms, cell, origin)
+        columns = self._plan(atoms, cell, origin, labels)
         yield header_text(atoms, cell, origin, [column.name for column in columns], frame).encode()
-        yield from text_blocks(columns, len(atoms))
+        yield from text_blocks(columns, len(atoms), self._threads)
 
     def _names(self, atoms: Atoms) -> list[str]:
         names = str(atoms.info.get("lammps_columns", "")).split() or list(self._columns or ())
@@ -55,10 +57,12 @@ class DumpFormat:
             return names
         return ["id", "type", *(["element"] if atoms.numbers.any() else []), "x", "y", "z"]
 
-    def _plan(self, atoms: Atoms, cell: FloatArray, origin: FloatArray) -> list[OutputColumn]:
+    def _plan(
+        self, atoms: Atoms, cell: FloatArray, origin: FloatArray, labels: Mapping[str, PerAtom]
+    ) -> list[OutputColumn]:
         """Return the columns of a frame in order; an input column no longer on the atoms is left out."""
         names = self._names(atoms)
-        arrays = named_for_file(per_atom_arrays(atoms))
+        arrays = named_for_file(per_atom_arrays(atoms, labels))
         form = coordinate_form(names) or CoordinateForm(("x", "y", "z"), scaled=False)
         values = coordinates(atoms, form, cell, origin)
         columns = []
@@ -83,9 +87,9 @@ class DumpFormat:
         return numbers
 
 
-def named_for_file(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def named_for_file(arrays: dict[str, PerAtom]) -> dict[str, PerAtom]:
     """Return the arrays under their column names, without words whose name the input has taken."""
-    named: dict[str, NDArray[Any]] = {}
+    named: dict[str, PerAtom] = {}
     file_names = {array_name: name for name, array_name in ARRAY_NAMES.items()}
     for name, array in arrays.items():
         file_name = file_names.get(name, name) if array.dtype.kind in "US" else name
@@ -94,7 +98,7 @@ def named_for_file(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return named
 
 
-def _extra_columns(arrays: dict[str, NDArray[Any]], taken: set[str]) -> list[OutputColumn]:
+def _extra_columns(arrays: dict[str, PerAtom], taken: set[str]) -> list[OutputColumn]:
     """Return the columns of further arrays; vectors are split into ``name[1] name[2] ...``."""
     columns: list[OutputColumn] = []
     for name, array in arrays.items():

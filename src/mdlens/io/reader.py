@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from mdlens.errors import FormatError
-from mdlens.io.ase_files import AseSource, XyzSource, ase_format
 from mdlens.io.dump_reader import DumpSource
 from mdlens.io.streams import COMPRESSED_SUFFIXES, check_readable, open_bytes
 from mdlens.io.trajectory import FrameSource, Trajectory, parse_frames
@@ -57,6 +56,9 @@ def _source(path: Path) -> FrameSource:
             f"{path}, line 1: a LAMMPS dump begins with 'ITEM: TIMESTEP', this file does not; "
             "give it the suffix of its own format (.xyz, .cif, ...)"
         )
+    # Slow to import, and dumps need none of it.
+    from mdlens.io.ase_files import AseSource, XyzSource, ase_format
+
     if inner_suffix(path) in {".xyz", ".extxyz"} or re.match(rb"\s*[0-9]+[ \t]*\r?\n.*Properties=", head):
         return XyzSource(path)
     return AseSource(path, ase_format(path, head))

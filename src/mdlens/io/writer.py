@@ -2,9 +2,7 @@
 
 import fcntl
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,21 +13,21 @@ from ase import Atoms
 from mdlens.errors import FormatError, InputError
 from mdlens.io.dump_header import read_header
 from mdlens.io.dump_writer import DumpFormat
+from mdlens.io.output_columns import PerAtom
 from mdlens.io.packing import packer_for
 from mdlens.io.reader import DUMP_SUFFIXES, inner_suffix
 from mdlens.io.streams import LineSource, open_bytes
-from mdlens.io.xyz_writer import XyzFormat
 
 XYZ_SUFFIXES: Final = frozenset({".xyz", ".extxyz"})
 OUTPUT_SUFFIXES: Final = DUMP_SUFFIXES | XYZ_SUFFIXES
-HELD_IN_MEMORY: Final = 1 << 27
+HELD_IN_MEMORY: Final = 1 << 22
 
 
 class FrameFormat(Protocol):
     """Turns a frame into text."""
 
-    def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
-        """Yield the text of a frame; `frame` counts from 0."""
+    def pieces(self, atoms: Atoms, frame: int, labels: Mapping[str, PerAtom]) -> Iterator[bytes]:
+        """Yield the text of a frame with `labels` beside its own arrays; `frame` counts from 0."""
         ...
 
 
@@ -55,8 +53,13 @@ class TrajectoryWriter:
         self._ending = b""
         self._file = _open_partial(self.path, self.partial)
 
-    def write(self, atoms: Atoms) -> None:
+    def write(self, atoms: Atoms, labels: Mapping[str, PerAtom] | None = None) -> None:
         """Append one frame; after an error nothing more can be written.
+
+        Args:
+            atoms: The frame.
+            labels: Further values per atom, written as if they were arrays of the frame; they replace those
+                with the same name.
 
         Raises:
             InputError: If the frame cannot be written in this format, or the disk does not take it.
@@ -64,7 +67,7 @@ class TrajectoryWriter:
         if self._file.closed:
             raise InputError(f"{self.path}: this writer is closed; open another one")
         try:
-            self._append(atoms)
+            self._append(atoms, labels or {})
         except OSError as error:
             self._abandon()
             problem = error.strerror or error
@@ -73,14 +76,18 @@ class TrajectoryWriter:
             self._abandon()
             raise
 
-    def _append(self, atoms: Atoms) -> None:
-        """Make the frame's text aside, then put it in place of the ending of the frame before."""
-        with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY, dir=str(self.path.parent)) as spool:
-            for piece in self._packer.pack(self._layout.pieces(atoms, self.frames)):
-                spool.write(piece)
-            spool.seek(0)
-            self._file.seek(self._whole)
-            shutil.copyfileobj(spool, self._file, 1 << 24)
+    def _append(self, atoms: Atoms, labels: Mapping[str, PerAtom]) -> None:
+        """Put the frame's text in place of the ending of the frame before, at once unless it is large."""
+        held: list[bytes] = []
+        size = 0
+        self._file.seek(self._whole)
+        for piece in self._packer.pack(self._layout.pieces(atoms, self.frames, labels)):
+            held.append(piece)
+            size += len(piece)
+            if size > HELD_IN_MEMORY:
+                _put(held, self._file)
+                held.clear()
+        _put(held, self._file)
         whole, ending = self._file.tell(), self._packer.ending()
         self._file.write(ending)
         self._file.flush()
@@ -134,7 +141,7 @@ class TrajectoryWriter:
             self._file.close()
 
 
-def open_writer(path: str | Path, *, like: str | Path | None = None) -> TrajectoryWriter:
+def open_writer(path: str | Path, *, like: str | Path | None = None, threads: int = 1) -> TrajectoryWriter:
     """Open a trajectory for writing: a LAMMPS dump or extended XYZ by suffix, packed if .gz or .zst follows.
 
     In a dump the column of ``structure_name`` is called ``StructureType``: OVITO takes words only under names
@@ -150,6 +157,7 @@ def open_writer(path: str | Path, *, like: str | Path | None = None) -> Trajecto
         path: ``.dump``, ``.lammpstrj``, ``.xyz`` or ``.extxyz``, also with ``.gz`` or ``.zst``.
         like: The input; it gives the columns of a dump where frames do not know theirs, and is
             never overwritten.
+        threads: How many threads make text at the same time.
 
     Raises:
         InputError: At once, if the suffix is another one, the folder is missing or not writable, or
@@ -158,8 +166,15 @@ def open_writer(path: str | Path, *, like: str | Path | None = None) -> Trajecto
     """
     path = Path(path)
     check_output(path, like)
-    layout: FrameFormat = XyzFormat() if inner_suffix(path) in XYZ_SUFFIXES else DumpFormat(_columns_of(like))
-    return TrajectoryWriter(path, layout)
+    return TrajectoryWriter(path, _layout(path, like, threads))
+
+
+def _layout(path: Path, like: str | Path | None, threads: int) -> FrameFormat:
+    if inner_suffix(path) not in XYZ_SUFFIXES:
+        return DumpFormat(_columns_of(like), threads)
+    from mdlens.io.xyz_writer import XyzFormat  # ASE's formats take a second and 50 MB, and dumps need none
+
+    return XyzFormat(threads)
 
 
 def check_output(path: Path, like: str | Path | None = None) -> None:
@@ -192,6 +207,10 @@ def _check_target(path: Path, like: Path | None) -> None:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be used as an output: {error}") from error
+
+
+def _put(pieces: Iterable[bytes], file: BinaryIO) -> None:
+    file.writelines(pieces)
 
 
 def _open_partial(path: Path, partial: Path) -> BinaryIO:

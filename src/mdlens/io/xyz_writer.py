@@ -1,6 +1,6 @@
 """Frames as extended XYZ."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from mdlens.io.columns import coordinate_form
 from mdlens.io.output_columns import (
     OutputColumn,
+    PerAtom,
+    Words,
     clean_name,
     per_atom_arrays,
     split,
@@ -25,7 +27,10 @@ OWN_KEYS: Final = frozenset({"lammps_columns", "lammps_boundary", "Lattice", "Pr
 class XyzFormat:
     """Formats frames as extended XYZ that ASE and OVITO read: species, positions, then every other array."""
 
-    def pieces(self, atoms: Atoms, frame: int) -> Iterator[bytes]:
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+
+    def pieces(self, atoms: Atoms, frame: int, labels: Mapping[str, PerAtom]) -> Iterator[bytes]:
         """Yield the text of a frame.
 
         Raises:
@@ -36,31 +41,31 @@ class XyzFormat:
             *split(("x", "y", "z"), atoms.positions),
         ]
         properties = ["species:S:1:pos:R:3"]
-        for name, array in _arrays(atoms).items():
+        for name, array in _arrays(atoms, labels).items():
             width = int(np.prod(array.shape[1:]))
             if width:
-                words = array if array.dtype.kind != "b" else np.where(array, "T", "F")
+                words = np.where(array, "T", "F") if array.dtype.kind == "b" else array  # type: ignore[arg-type]
                 label = clean_name(name).replace(":", "_")
                 columns += split([name] * width, words)
                 letter = property_letter(array)
                 properties.append(f"{label}:{letter}:{width}")
         yield f"{len(atoms)}\n{comment(atoms, ':'.join(properties))}\n".encode()
-        yield from text_blocks(columns, len(atoms))
+        yield from text_blocks(columns, len(atoms), self._threads)
 
 
-def property_letter(array: NDArray[Any]) -> str:
+def property_letter(array: PerAtom) -> str:
     """Return the letter of a type; integers beyond 32 bits are declared real, since ASE refuses them."""
-    if array.dtype.kind in "iu":
+    if not isinstance(array, Words) and array.dtype.kind in "iu":
         narrow = np.iinfo(np.int32)
         return "I" if not array.size or (array.min() >= narrow.min and array.max() <= narrow.max) else "R"
     return {"b": "L", "f": "R"}.get(array.dtype.kind, "S")
 
 
-def _arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:
+def _arrays(atoms: Atoms, labels: Mapping[str, PerAtom]) -> dict[str, PerAtom]:
     """Return the arrays to write: all but scaled coordinates of a dump, which repeat the positions."""
     form = coordinate_form(str(atoms.info.get("lammps_columns", "")).split())
     repeated = form.columns if form is not None and form.scaled else ()
-    return {name: array for name, array in per_atom_arrays(atoms).items() if name not in repeated}
+    return {name: array for name, array in per_atom_arrays(atoms, labels).items() if name not in repeated}
 
 
 def comment(atoms: Atoms, properties: str) -> str:

@@ -24,7 +24,7 @@ from mdlens.io import (
     read,
 )
 from mdlens.io.whole_file import write_whole
-from mdlens.report import FrameSummary, write_report
+from mdlens.report import FrameSummary
 from mdlens.workflows.crystal import Classification, classify_maps
 from mdlens.workflows.crystal_report import ReportBuilder
 
@@ -220,12 +220,13 @@ class _Run:
     def classify(self, trajectory: Trajectory) -> tuple[FrameSummary, ...]:
         """Classify every frame and write it, if an output was asked for."""
         summaries: list[FrameSummary] = []
-        with _writer(self.job) as writer, _telling_what_is_kept(self.job, writer):
+        with _writer(self.job, self.threads) as writer, _telling_what_is_kept(self.job, writer):
             for number, atoms in trajectory.numbered():
                 self.refuse_empty(number, atoms)
-                summaries.append(self.one_frame(number, atoms, len(summaries)))
+                result = self.one_frame(number, atoms, len(summaries))
+                summaries.append(summarize(number, atoms, result))
                 if writer is not None:
-                    writer.write(atoms)
+                    writer.write(atoms, result.columns())
             if not summaries:
                 raise InputError(f"{self.job.source}: none of its frames was chosen; choose others")
         return tuple(summaries)
@@ -240,8 +241,8 @@ class _Run:
                 "a group that holds atoms"
             )
 
-    def one_frame(self, number: int, atoms: Atoms, done: int) -> FrameSummary:
-        """Classify a frame, label its atoms in place and return its summary."""
+    def one_frame(self, number: int, atoms: Atoms, done: int) -> Classification:
+        """Classify a frame and show it to the report."""
         finished = 0
 
         def advance(n_atoms: int) -> None:
@@ -259,8 +260,7 @@ class _Run:
         )
         if self.builder is not None:
             self.builder.add(number, atoms, source, result)
-        result.write_to(atoms)
-        return summarize(number, atoms, result)
+        return result
 
     def finish(self, summaries: Sequence[FrameSummary], frames: str | None) -> None:
         """Write the records and the page."""
@@ -275,6 +275,8 @@ class _Run:
                 "probabilities": "averaged over the first shell" if self.average else "of each atom alone",
                 "threads": str(self.threads or "all"),
             }
+            from mdlens.report import write_report  # slow to import, and most runs make no page
+
             with _telling(self.job.report):
                 write_report(self.job.report, self.builder.build(source, summaries, settings))
 
@@ -310,8 +312,10 @@ def json_text(
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _writer(job: Job) -> AbstractContextManager[TrajectoryWriter | None]:
-    return nullcontext() if job.output is None else open_writer(job.output, like=job.source)
+def _writer(job: Job, threads: int) -> AbstractContextManager[TrajectoryWriter | None]:
+    if job.output is None:
+        return nullcontext()
+    return open_writer(job.output, like=job.source, threads=threads or len(os.sched_getaffinity(0)))
 
 
 @contextmanager
