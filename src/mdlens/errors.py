@@ -22,3 +22,7 @@ class MissingExtraError(MdlensError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: run `pip install 'mdlens[{extra}]'`")
+
+
+class ClusterError(MdlensError, RuntimeError):
+    """A Dask cluster cannot be reached, or could not do the work."""

@@ -83,8 +83,11 @@ def test_other_number_types_and_layouts_are_taken(model: StructureModel) -> None
     np.testing.assert_array_equal(straight, other)
 
 
-def test_a_model_travels_to_another_process_as_its_path(model: StructureModel) -> None:
-    copy = pickle.loads(pickle.dumps(model))  # noqa: S301
+def test_a_model_travels_to_another_process_without_its_file(model: StructureModel) -> None:
+    sent = pickle.dumps(model)
+    model.file.unlink()
+    copy = pickle.loads(sent)  # noqa: S301
+    assert (copy.file, copy.metadata) == (model.file, model.metadata)
     np.testing.assert_array_equal(copy.predict(maps(3))[0], model.predict(maps(3))[0])
 
 

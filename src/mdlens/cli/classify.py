@@ -1,6 +1,7 @@
 """``mdlens classify``: from files to the structure of every atom."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from mdlens.cli.tables import fraction_table, print_safely
 from mdlens.report import printable
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from mdlens.workflows.crystal_files import Job
 
 _SEVERAL = (
@@ -25,6 +28,8 @@ _EXAMPLES = """
   mdlens classify melt.dump -o labelled.dump --report melt.html
 
   mdlens classify run*.lammpstrj -o labelled/ --json labelled/ --frames ::10
+
+  mdlens classify long.dump -o labelled.dump --scheduler tcp://node1:8786
 """
 
 
@@ -84,6 +89,17 @@ Average = Annotated[
 Threads = Annotated[
     int, typer.Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 takes every processor.")
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDR",
+        show_default=False,
+        help="Classify on the workers of a Dask cluster: its scheduler's address (tcp://host:8786) or "
+        "scheduler file (.json). Files are read and written here. --threads is then for each frame, "
+        "0 for 1: a worker has as many frames under way as it has threads.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -100,6 +116,7 @@ def classify(
     frames: Frames = None,
     average: Average = False,
     threads: Threads = 0,
+    scheduler: Scheduler = None,
 ) -> None:
     """Tell which structure each atom is in: fcc, hcp, bcc, diamond, ... or unknown.
 
@@ -111,9 +128,9 @@ def classify(
 
     jobs = plan_jobs(files, output=output, json=json, report=report)
     try:
-        with progress_bar() as progress:
+        with _cluster(scheduler) as client, progress_bar() as progress:
             results = classify_files(
-                jobs, model, frames=frames, average=average, threads=threads, progress=progress
+                jobs, model, frames=frames, average=average, threads=threads, progress=progress, client=client
             )
             note = "probabilities averaged over 12 neighbours" if average else ""
             for job, summaries in results:
@@ -122,6 +139,20 @@ def classify(
     except KeyboardInterrupt as stop:
         typer.echo(f"mdlens: {printable(stop.args[0] if stop.args else 'interrupted')}", err=True)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator["Client | None"]:
+    """Connect to a cluster, if one was asked for, and say so if there is nobody to work yet."""
+    if scheduler is None:
+        yield None
+        return
+    from mdlens.cluster import connect
+
+    with connect(scheduler) as client:
+        if not client.nthreads():
+            typer.echo(f"mdlens: {printable(scheduler)} has no workers yet; waiting for one", err=True)
+        yield client
 
 
 def _written(job: "Job") -> Iterator[Text]:

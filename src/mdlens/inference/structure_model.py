@@ -58,6 +58,7 @@ class StructureModel:
     embedding_size: int
     file: Path
     _session: Any = field(repr=False)
+    _data: bytes = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -99,9 +100,12 @@ class StructureModel:
         """How the maps of this model are made."""
         return self.metadata.descriptor
 
-    def __reduce__(self) -> tuple[Callable[[Path], "StructureModel"], tuple[Path]]:
-        """Travel to another process as the path of the file: the runtime's session cannot be copied."""
-        return load_model, (self.file,)
+    def __reduce__(self) -> tuple[Callable[[Path, bytes], "StructureModel"], tuple[Path, bytes]]:
+        """Travel to another process as the contents of the file: it may not have the file, or another one.
+
+        The runtime's session cannot be copied; it is opened anew, after the checks of `load_model`.
+        """
+        return _open, (self.file, self._data)
 
     def predict(self, maps: Float32Array, *, threads: int = 0) -> tuple[Float32Array, Float32Array]:
         """Classify maps: ``p = softmax(logits / temperature)``.
@@ -191,7 +195,11 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
         ModelError: If there is no such model, or the file is damaged, hostile or made for something else.
     """
     file = _find(model)
-    data = _read(file)
+    return _open(file, _read(file))
+
+
+def _open(file: Path, data: bytes) -> StructureModel:
+    """Check the contents of a model file and open them; `file` is where they are from."""
     try:
         graph = parse_graph(data, batch=BATCH)
         metadata = read_metadata(graph)
@@ -199,7 +207,9 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
         session = _open_session(graph.SerializeToString())
     except (InputError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: {error}; {_REMEDY}") from error
-    loaded = StructureModel(metadata=metadata, embedding_size=embedding_size, file=file, _session=session)
+    loaded = StructureModel(
+        metadata=metadata, embedding_size=embedding_size, file=file, _session=session, _data=data
+    )
     _probe(loaded)
     return loaded
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import local
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +17,9 @@ from mdlens.inference import StructureModel, load_model
 from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
 from mdlens.io.output_columns import PerAtom, Words
 from mdlens.types import BoolArray, Float32Array, Int16Array, Int32Array
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 SHELL = 12
 """Neighbours that take part in an average: the first shell of close packing."""
@@ -118,6 +121,7 @@ def classify(
     embeddings: bool = ...,
     average: bool = ...,
     batch: int = ...,
+    client: "Client | None" = ...,
 ) -> Classification: ...
 @overload
 def classify(  # type: ignore[overload-cannot-match]  # the checker takes ase.Atoms for Any
@@ -128,6 +132,7 @@ def classify(  # type: ignore[overload-cannot-match]  # the checker takes ase.At
     embeddings: bool = ...,
     average: bool = ...,
     batch: int = ...,
+    client: "Client | None" = ...,
 ) -> Iterator[Classification]: ...
 def classify(
     frames: Atoms | Iterable[Atoms],
@@ -137,6 +142,7 @@ def classify(
     embeddings: bool = True,
     average: bool = False,
     batch: int = BATCH,
+    client: "Client | None" = None,
 ) -> Classification | Iterator[Classification]:
     """Tell which structure each atom is in.
 
@@ -156,6 +162,9 @@ def classify(
             nearest neighbours before it is labelled: surer inside a phase, blurred by one shell where two
             phases meet.
         batch: Atoms per batch; a frame's maps are never all in memory.
+        client: A connected ``distributed.Client``: frames are classified on its workers, results still come
+            in order. `threads` is then for each frame, 0 for 1, so that a worker has as many frames under way
+            as it has threads.
 
     Returns:
         A `Classification` for one frame, an iterator of them for a trajectory.
@@ -163,6 +172,7 @@ def classify(
     Raises:
         InputError: If positions or cell are not usable, or an argument is out of range.
         ModelError: If the model cannot be loaded.
+        ClusterError: If the cluster of `client` cannot do the work.
     """
     if isinstance(frames, str | Path) or not isinstance(frames, Atoms | Iterable):
         raise InputError(
@@ -178,7 +188,16 @@ def classify(
             source, loaded, threads=threads, embeddings=embeddings, average=average, batch=batch
         )
 
-    return one(frames) if isinstance(frames, Atoms) else map(one, frames)
+    if client is None:
+        return one(frames) if isinstance(frames, Atoms) else map(one, frames)
+    from mdlens.workflows.crystal_cluster import FrameClassifier, classify_stream
+
+    there = FrameClassifier(model=loaded, embeddings=embeddings, average=average, batch=batch)
+    stream = classify_stream(client, [frames] if isinstance(frames, Atoms) else frames, there, threads)
+    if isinstance(frames, Atoms):
+        (result,) = stream
+        return result
+    return stream
 
 
 def classify_maps(

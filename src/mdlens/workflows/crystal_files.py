@@ -3,10 +3,12 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -27,6 +29,9 @@ from mdlens.io.whole_file import write_whole
 from mdlens.report import FrameSummary
 from mdlens.workflows.crystal import Classification, classify_maps
 from mdlens.workflows.crystal_report import ReportBuilder
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +159,7 @@ def classify_files(
     average: bool = False,
     threads: int = 0,
     progress: Callable[[Step], None] | None = None,
+    client: "Client | None" = None,
 ) -> Iterator[tuple[Job, tuple[FrameSummary, ...]]]:
     """Classify files one after the other; every output appears under its name when it is whole.
 
@@ -163,7 +169,10 @@ def classify_files(
         frames: Which frames, such as ``"0:100:5"``, ``"-1"``; all if None.
         average: Whether to average the probabilities over the first shell, see `classify`.
         threads: Threads to use; 0 takes every processor of this process.
-        progress: Called after every batch of atoms; frames are then counted beforehand.
+        progress: Called after every batch of atoms, or every frame from a cluster; frames are then counted
+            beforehand.
+        client: A connection to a Dask cluster whose workers classify the frames, those of a next file while
+            the last of a file are under way; see `classify` for `threads`. The outputs are the same.
 
     Yields:
         Each job with the summaries of its frames, when its outputs are in place.
@@ -182,11 +191,50 @@ def classify_files(
         for path in job.outputs:
             check_writable(path)
     loaded = model if isinstance(model, StructureModel) else load_model(model)
-    for job, trajectory in zip(jobs, trajectories, strict=True):
-        run = _Run(job, loaded, average, threads, progress, _count(trajectory) if progress else None)
-        summaries = run.classify(trajectory)
-        run.finish(summaries, frames)
-        yield job, summaries
+    runs = [
+        _Run(job, trajectory, loaded, average, threads, progress)
+        for job, trajectory in zip(jobs, trajectories, strict=True)
+    ]
+    there = None if client is None else _on_cluster(client, runs)
+    with nullcontext() if there is None else closing(there):
+        for run in runs:
+            summaries = run.classify(run.here() if there is None else run.from_cluster(there))
+            run.finish(summaries, frames)
+            yield run.job, summaries
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A frame that a cluster has under way; `atoms` stays here, to be labelled and written."""
+
+    run: "_Run"
+    number: int
+    atoms: Atoms
+
+
+_Done = tuple[int, Atoms, Classification]
+"""The number of a frame in its file, the frame, and what it was found to be."""
+
+_Stream = Generator[tuple[_Sent | None, Classification | None], None, None]
+
+
+def _on_cluster(client: "Client", runs: "Sequence[_Run]") -> _Stream:
+    """Classify the frames of all files as one stream, a None behind those of each file."""
+    from mdlens.workflows.crystal_cluster import FrameClassifier, classify_on_cluster
+
+    def frames() -> Iterator[tuple[_Sent | None, Atoms | None]]:
+        for run in runs:
+            for number, atoms in run.frames():
+                yield _Sent(run, number, atoms), atoms
+            yield None, None
+
+    return classify_on_cluster(
+        client,
+        frames(),
+        FrameClassifier(model=runs[0].model, average=runs[0].average),
+        threads=runs[0].threads,
+        place=lambda sent: "" if sent is None else sent.run.place(sent.number),
+    )
 
 
 def _count(trajectory: Trajectory) -> int | None:
@@ -203,33 +251,37 @@ class _Run:
     def __init__(
         self,
         job: Job,
+        trajectory: Trajectory,
         model: StructureModel,
         average: bool,
         threads: int,
         progress: Callable[[Step], None] | None,
-        n_frames: int | None,
     ) -> None:
         self.job = job
+        self.trajectory = trajectory
         self.model = model
         self.average = average
         self.threads = threads
         self.progress = progress
-        self.n_frames = n_frames
         self.builder = ReportBuilder(model, averaged=average) if job.report else None
 
-    def classify(self, trajectory: Trajectory) -> tuple[FrameSummary, ...]:
-        """Classify every frame and write it, if an output was asked for."""
+    def classify(self, done: Iterator[_Done]) -> tuple[FrameSummary, ...]:
+        """Summarize every frame and write it, if an output was asked for."""
         summaries: list[FrameSummary] = []
         with _writer(self.job, self.threads) as writer, _telling_what_is_kept(self.job, writer):
-            for number, atoms in trajectory.numbered():
-                self.refuse_empty(number, atoms)
-                result = self.one_frame(number, atoms, len(summaries))
+            for number, atoms, result in done:
                 summaries.append(summarize(number, atoms, result))
                 if writer is not None:
                     writer.write(atoms, result.columns())
             if not summaries:
                 raise InputError(f"{self.job.source}: none of its frames was chosen; choose others")
         return tuple(summaries)
+
+    def frames(self) -> Iterator[tuple[int, Atoms]]:
+        """Read the frames, none without atoms."""
+        for number, atoms in self.trajectory.numbered():
+            self.refuse_empty(number, atoms)
+            yield number, atoms
 
     def refuse_empty(self, number: int, atoms: Atoms) -> None:
         """Refuse a frame without atoms: it is a slip, such as the dump of a group that selects none."""
@@ -241,26 +293,57 @@ class _Run:
                 "a group that holds atoms"
             )
 
-    def one_frame(self, number: int, atoms: Atoms, done: int) -> Classification:
+    def here(self) -> Iterator[_Done]:
+        """Classify the frames in this process."""
+        advance = self._advance()
+        for number, atoms in self.frames():
+            yield number, atoms, self.one_frame(number, atoms, partial(advance, n_atoms=len(atoms)))
+
+    def one_frame(self, number: int, atoms: Atoms, progress: Callable[[int], None]) -> Classification:
         """Classify a frame and show it to the report."""
-        finished = 0
-
-        def advance(n_atoms: int) -> None:
-            nonlocal finished
-            finished += n_atoms
-            if self.progress is not None:
-                self.progress(Step(self.job, done, self.n_frames, finished, len(atoms)))
-
         try:
             source = MapSource(atoms, self.model.settings, threads=1)
         except InputError as error:
-            raise InputError(f"{self.job.source}, frame {number}: {error}") from error
+            raise InputError(f"{self.place(number)}{error}") from error
         result = classify_maps(
-            source, self.model, average=self.average, threads=self.threads, progress=advance
+            source, self.model, average=self.average, threads=self.threads, progress=progress
         )
         if self.builder is not None:
             self.builder.add(number, atoms, source, result)
         return result
+
+    def from_cluster(self, results: _Stream) -> Iterator[_Done]:
+        """Take the frames of this file off the stream of all."""
+        advance = self._advance()
+        for frame, result in results:
+            if frame is None or result is None:
+                return
+            if self.builder is not None:
+                source = MapSource(frame.atoms, self.model.settings, threads=1)
+                self.builder.add(frame.number, frame.atoms, source, result)
+            advance(len(frame.atoms), n_atoms=len(frame.atoms))
+            yield frame.number, frame.atoms, result
+
+    def place(self, number: int) -> str:
+        """Name a frame at the beginning of a message."""
+        return f"{self.job.source}, frame {number}: "
+
+    def _advance(self) -> Callable[..., None]:
+        """Return what takes a number of atoms just done, out of ``n_atoms``, and tells how far the job is."""
+        progress = self.progress
+        if progress is None:
+            return lambda finished, n_atoms: None
+        n_frames, frames, atoms = _count(self.trajectory), 0, 0
+        progress(Step(self.job, 0, n_frames, 0, 1))
+
+        def advance(finished: int, n_atoms: int) -> None:
+            nonlocal frames, atoms
+            atoms += finished
+            progress(Step(self.job, frames, n_frames, atoms, n_atoms))
+            if atoms >= n_atoms:
+                frames, atoms = frames + 1, 0
+
+        return advance
 
     def finish(self, summaries: Sequence[FrameSummary], frames: str | None) -> None:
         """Write the records and the page."""

@@ -1,0 +1,166 @@
+"""A function over a stream on a cluster: results in order, few items in flight, lost work done again."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import dask
+from distributed import Client, Future, KilledWorker
+
+from mdlens.cluster.worker import Resident, call_resident
+from mdlens.errors import ClusterError, MdlensError
+
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 2
+"""Items sent per item that the cluster can work on at once: the next is there when one is done."""
+
+_COUNT_EVERY = 1.0
+"""Seconds between two looks at the size of the cluster, which may grow or shrink."""
+
+_ENVIRONMENTS = "install the same versions of mdlens and Dask there as here"
+
+
+def map_in_order(
+    client: Client,
+    function: Callable[[T, int], R],
+    items: Iterable[tuple[K, T | None]],
+    *,
+    threads: int = 1,
+    place: Callable[[K], str] = str,
+) -> Generator[tuple[K, R | None], None, None]:
+    """Call ``function(value, threads)`` on the workers for every ``(key, value)``, in order.
+
+    The function travels once to each worker, a value with its call. The scheduler keeps the values of
+    unfinished calls, so those of a worker that is lost are done again by another. At most `AHEAD` times as
+    many values as the cluster can work on at once are in flight; `items` is not read further.
+
+    Args:
+        client: The connection to the cluster.
+        function: What to call; it must be importable on the workers.
+        items: What to keep here beside each result, and what to send. None is not sent: it only keeps its
+            place. An error raised by `items` is raised after the results before it.
+        threads: Threads for each call; a worker of fewer gives all it has.
+        place: Tells, from the key, which call an error is of: the beginning of its message.
+
+    Yields:
+        Each key with its result, None where nothing was sent.
+
+    Raises:
+        MdlensError: As the function raised it.
+        ClusterError: If the workers cannot run the function, the same call lost several workers, or the
+            scheduler is gone.
+    """
+    waiting: deque[tuple[K, Future | None]] = deque()
+    source, failure = _caught(items)
+    with _resident(client, function) as name:
+        window = _Window(client, threads)
+        try:
+            while True:
+                while sum(future is not None for _, future in waiting) < window.size():
+                    item = next(source, None)
+                    if item is None:
+                        break
+                    key, value = item
+                    waiting.append((key, None if value is None else _submit(client, name, value, threads)))
+                if not waiting:
+                    break
+                key, future = waiting.popleft()
+                yield key, None if future is None else _result(future, place(key))
+        finally:
+            _cancel(client, [future for _, future in waiting if future is not None])
+    for error in failure:
+        raise error
+
+
+def _caught(items: Iterable[T]) -> tuple[Iterator[T], list[Exception]]:
+    """Give the items, and a list that takes the error at which they end."""
+    failure: list[Exception] = []
+
+    def walk() -> Iterator[T]:
+        try:
+            yield from items
+        except Exception as error:
+            failure.append(error)
+
+    return walk(), failure
+
+
+class _Window:
+    """How many values may be in flight."""
+
+    def __init__(self, client: Client, threads: int) -> None:
+        self._client = client
+        self._threads = threads
+        self._size = 0
+        self._counted = float("-inf")
+
+    def size(self) -> int:
+        """Count what the workers of this moment can do at once, `AHEAD` times; 1 at least."""
+        if time.monotonic() - self._counted > _COUNT_EVERY:
+            with _telling("the scheduler is gone"):
+                at_once = sum(max(1, n // self._threads) for n in self._client.nthreads().values())
+            self._size, self._counted = max(1, AHEAD * at_once), time.monotonic()
+        return self._size
+
+
+@contextmanager
+def _resident(client: Client, function: Callable[[Any, int], Any]) -> Iterator[str]:
+    """Keep a function on the workers; give the name to call it by."""
+    name = f"mdlens-{uuid4().hex}"
+    try:
+        with _telling("a worker cannot take the work"):
+            client.register_plugin(Resident(function, name))
+        yield name
+    finally:
+        if client.status == "running":
+            with suppress(Exception):  # the workers forget it when they end
+                client.unregister_worker_plugin(name)
+
+
+def _submit(client: Client, name: str, value: object, threads: int) -> Future:
+    # Dask warns of values above 10 MB; here the scheduler has to hold them, to give them to another worker.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}), _telling("it is gone"):
+        return client.submit(call_resident, name, value, threads, pure=False)
+
+
+def _result(future: Future, place: str) -> Any:
+    try:
+        with _telling("the work could not be done"):
+            result = future.result()
+            if isinstance(result, MdlensError):
+                raise result
+            return result
+    except MdlensError as error:
+        error.args = (f"{place}{error}",)
+        raise
+
+
+def _cancel(client: Client, futures: list[Future]) -> None:
+    if futures and client.status == "running":
+        with suppress(Exception):  # on the way out: another error may be under way
+            client.cancel(futures)
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Turn every error of the cluster into one line; errors of mdlens pass."""
+    try:
+        yield
+    except MdlensError:
+        raise
+    except KilledWorker as error:
+        raise ClusterError(
+            f"the same work took {error.allowed_failures + 1} workers down with it: look into their logs, "
+            "and give them more memory"
+        ) from error
+    except ImportError as error:
+        raise ClusterError(f"a worker lacks a module ({error}): {_ENVIRONMENTS}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ClusterError(f"Dask cluster: {what} ({type(error).__name__}: {reason})") from error

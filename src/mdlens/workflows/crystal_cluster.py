@@ -1,0 +1,93 @@
+"""Frames read here, classified on the workers of a Dask cluster, and back in order."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from ase import Atoms
+
+from mdlens.cluster.ordered_map import map_in_order
+from mdlens.inference import StructureModel
+from mdlens.workflows.crystal import BATCH, Classification, classify
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameClassifier:
+    """Classifies a frame on a worker as `classify` does here; the model travels within it.
+
+    Args:
+        model: The model, by the contents of its file.
+        embeddings: Whether to send the embeddings back.
+        average: Whether to average the probabilities over the first shell.
+        batch: Atoms per batch.
+    """
+
+    model: StructureModel
+    embeddings: bool = False
+    average: bool = False
+    batch: int = BATCH
+
+    def __call__(self, atoms: Atoms, threads: int) -> Classification:
+        """Classify a frame with so many threads."""
+        result: Classification = classify(
+            atoms,
+            self.model,
+            threads=threads,
+            embeddings=self.embeddings,
+            average=self.average,
+            batch=self.batch,
+        )
+        return result
+
+
+def classify_on_cluster(
+    client: "Client",
+    frames: Iterable[tuple[K, Atoms | None]],
+    classifier: FrameClassifier,
+    *,
+    threads: int = 0,
+    place: Callable[[K], str] = str,
+) -> Generator[tuple[K, Classification | None], None, None]:
+    """Classify frames on the workers of a cluster and give the results in order.
+
+    Args:
+        client: The connection to the cluster.
+        frames: What to keep here beside each result, and the frame; None keeps its place.
+        classifier: What to do with each frame.
+        threads: Threads for each frame; 0 is 1: a worker then has as many frames under way as threads.
+        place: Names a frame at the beginning of an error's message.
+
+    Raises:
+        MdlensError: See `map_in_order`.
+    """
+    sent = ((key, None if atoms is None else essential(atoms)) for key, atoms in frames)
+    return map_in_order(client, classifier, sent, threads=threads or 1, place=place)
+
+
+def classify_stream(
+    client: "Client", frames: Iterable[Atoms], classifier: FrameClassifier, threads: int = 0
+) -> Iterator[Classification]:
+    """Classify frames as `classify_on_cluster` does, keeping nothing of them here."""
+    numbered = ((f"frame {number}: ", atoms) for number, atoms in enumerate(frames))
+    results = classify_on_cluster(client, numbered, classifier, threads=threads)
+    with closing(results):
+        for _, result in results:
+            if result is not None:
+                yield result
+
+
+def essential(atoms: Atoms) -> Atoms:
+    """Copy what a frame is classified by: positions, cell, periodicity and species."""
+    bare = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if "type" in atoms.arrays:
+        bare.arrays["type"] = atoms.arrays["type"]
+    return bare
+
+
+__all__ = ["FrameClassifier", "classify_on_cluster", "classify_stream", "essential"]
