@@ -23,6 +23,13 @@ AHEAD = 2
 _COUNT_EVERY = 1.0
 """Seconds between two looks at the size of the cluster, which may grow or shrink."""
 
+_SETTINGS = {
+    "distributed.admin.large-graph-warning-threshold": "1TB",
+    "distributed.diagnostics.computations.nframes": 0,
+}
+"""Dask warns of values above 10 MB, but here the scheduler has to hold them, to give them to another worker;
+and it would look up the caller's source code for each call."""
+
 _ENVIRONMENTS = "install the same versions of mdlens and Dask there as here"
 
 
@@ -124,8 +131,8 @@ def _resident(client: Client, function: Callable[[Any, int], Any]) -> Iterator[s
 
 
 def _submit(client: Client, name: str, value: object, threads: int) -> Future:
-    # Dask warns of values above 10 MB; here the scheduler has to hold them, to give them to another worker.
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}), _telling("it is gone"):
+
+    with dask.config.set(_SETTINGS), _telling("the scheduler is gone"):
         return client.submit(call_resident, name, value, threads, pure=False)
 
 
