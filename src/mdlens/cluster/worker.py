@@ -1,6 +1,6 @@
 """What runs on a worker: one function, sent once to every worker there is or comes to be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any
@@ -60,23 +60,29 @@ class Resident(WorkerPlugin):  # type: ignore[misc]  # the checker does not foll
         self.seats = Seats(worker.state.nthreads)
 
 
-def call_resident(name: str, argument: object, threads: int) -> Any:
-    """Call a `Resident` function; this is what a task does.
+def call_resident(name: str, values: Sequence[object], threads: int) -> list[Any]:
+    """Call a `Resident` function for each value; this is what a task does.
 
     Args:
         name: The function's name.
-        argument: What to call it with.
+        values: What to call it with.
         threads: Threads it may use, if the worker has as many.
 
     Returns:
-        What the function returns; an error of mdlens too, as raised it would fill the log of the worker.
+        What the function returns for each. An error of mdlens ends the list, as a result: raised, it would
+        fill the log of the worker.
     """
     resident = get_worker().plugins[name]
     with resident.seats.taken(threads) as number:
-        try:
-            return resident.function(argument, number)
-        except MdlensError as error:
-            return error
+        return list(_outcomes(resident.function, values, number))
+
+
+def _outcomes(function: Callable[[Any, int], Any], values: Sequence[object], threads: int) -> Iterator[Any]:
+    try:
+        for value in values:
+            yield function(value, threads)
+    except MdlensError as error:
+        yield error
 
 
 __all__ = ["Resident", "Seats", "call_resident"]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
+TOGETHER = 20_000
+"""Atoms that make a call worth its overhead, some milliseconds: smaller frames are sent several at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameClassifier:
@@ -67,7 +70,14 @@ def classify_on_cluster(
         MdlensError: See `map_in_order`.
     """
     sent = ((key, None if atoms is None else essential(atoms)) for key, atoms in frames)
-    return map_in_order(client, classifier, sent, threads=threads or 1, place=place)
+    return map_in_order(
+        client,
+        classifier,
+        sent,
+        threads=threads or 1,
+        weight=lambda atoms: len(atoms) / TOGETHER,
+        place=place,
+    )
 
 
 def classify_stream(
