@@ -13,7 +13,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase.io.lammpsrun import read_lammps_dump_text
-from harness import compare, emit, noised_fcc
+from harness import emit, measure, noised_fcc
 
 import mdlens
 
@@ -88,7 +88,7 @@ def time_readers(path: Path, repeats: int) -> None:
         with path.open() as file:
             return read_lammps_dump_text(file, index=0, order=False)
 
-    seconds = compare(
+    medians = measure(
         {
             "mdlens": lambda: mdlens.read(path)[0],
             "ovito": lambda: import_file(str(path)).compute(0),
@@ -96,6 +96,7 @@ def time_readers(path: Path, repeats: int) -> None:
         },
         repeats,
     )
+    seconds = {name: median.wall for name, median in medians.items()}
     size = path.stat().st_size / 1e6
     emit(
         {
@@ -103,6 +104,7 @@ def time_readers(path: Path, repeats: int) -> None:
             "atoms": len(mdlens.read(path)[0]),
             "file_mb": round(size, 1),
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "cpu_seconds": {name: round(median.cpu, 3) for name, median in medians.items()},
             "mb_per_s": {name: round(size / value, 1) for name, value in seconds.items()},
             "times_faster_than": {
                 k: round(v / seconds["mdlens"], 2) for k, v in seconds.items() if k != "mdlens"
@@ -128,13 +130,15 @@ def time_writers(path: Path, repeats: int) -> None:
     names = ("out.dump", "out.dump.gz", "out.dump.zst", "out.xyz")
     contestants = {name: lambda name=name: save(name) for name in names}
     contestants["ase out.xyz"] = lambda: ase.io.write(folder / "ase.xyz", frame, format="extxyz")
-    seconds = compare(contestants, repeats)
+    medians = measure(contestants, repeats)
+    seconds = {name: median.wall for name, median in medians.items()}
     sizes = {name: (folder / name.replace("ase out", "ase")).stat().st_size / 1e6 for name in seconds}
     emit(
         {
             "benchmark": "dump_write",
             "atoms": len(frame),
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "cpu_seconds": {name: round(median.cpu, 3) for name, median in medians.items()},
             "mb_per_s": {name: round(sizes[name] / value, 1) for name, value in seconds.items()},
             "extra_memory_mb": {name: peak_memory(code, path) for name, code in WRITERS.items()},
         }

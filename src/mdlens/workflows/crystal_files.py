@@ -281,6 +281,7 @@ class _Run:
         """Read the frames, none without atoms."""
         for number, atoms in self.trajectory.numbered():
             self.refuse_empty(number, atoms)
+            narrow(atoms)
             yield number, atoms
 
     def refuse_empty(self, number: int, atoms: Atoms) -> None:
@@ -362,6 +363,15 @@ class _Run:
 
             with _telling(self.job.report):
                 write_report(self.job.report, self.builder.build(source, summaries, settings))
+
+
+def narrow(atoms: Atoms) -> None:
+    """Hold integers in 32 bits where they fit: a frame waits in memory until it is classified and written."""
+    limits = np.iinfo(np.int32)
+    for name, array in atoms.arrays.items():
+        wide = array.dtype == np.int64 and name != "numbers" and array.size
+        if wide and limits.min <= array.min() and array.max() <= limits.max:
+            atoms.arrays[name] = array.astype(np.int32)
 
 
 def summarize(frame: int, atoms: Atoms, result: Classification) -> FrameSummary:
