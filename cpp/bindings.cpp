@@ -25,6 +25,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "mdlens/byte_map.hpp"
+#include "mdlens/byte_network.hpp"
 #include "mdlens/neighbors.hpp"
 #include "mdlens/neighbors_map.hpp"
 #include "mdlens/pairs.hpp"
@@ -181,6 +183,71 @@ void bind_neighbors_map(nb::module_& m) {
   }, "Name the instruction sets that this processor and this build both have, slowest first.");
 }
 
+using mdlens::ByteNetwork;
+using LayerArrays = std::tuple<int, int, Input<std::int8_t, 3>, Input<float, 2>, Input<float, 2>>;
+
+nb::ndarray<nb::numpy, std::uint8_t> byte_maps(const NeighborSearch& search, const mdlens::MapOptions& options, float reach, float levels,
+                                               Input<std::int64_t, 1> atoms, int threads, const std::string& isa) {
+  const auto size = static_cast<std::size_t>(std::max(options.size, 0));
+  Output<std::uint8_t> out({atoms.shape(0), size, size});
+  {
+    const auto chosen = parse_isa(isa);
+    const nb::gil_scoped_release no_gil;
+    mdlens::byte_maps(search, options, {reach, levels}, atoms.data(), atoms.shape(0), out.data(), threads, chosen);
+  }
+  return out.release();
+}
+
+mdlens::ByteLayer byte_layer(const LayerArrays& arrays) {
+  const auto& [height, width, weights, scale, bias] = arrays;
+  const std::size_t patches = weights.shape(0), outputs = weights.shape(1);
+  for (const auto* array : {&scale, &bias})
+    if (array->shape(0) != patches || array->shape(1) != outputs) throw std::invalid_argument("scale and bias of a layer must be (patches, outputs)");
+  if (weights.size() > (std::size_t{1} << 30)) throw std::invalid_argument("a layer has at most 2^30 weights");
+  return {height, width, static_cast<int>(patches), static_cast<int>(outputs), static_cast<int>(weights.shape(2)), weights.data(), scale.data(), bias.data()};
+}
+
+void new_byte_network(ByteNetwork* self, int size, const std::vector<LayerArrays>& arrays) {
+  std::vector<mdlens::ByteLayer> layers;
+  for (const LayerArrays& layer : arrays) layers.push_back(byte_layer(layer));
+  new (self) ByteNetwork(size, layers);
+}
+
+nb::ndarray<nb::numpy, float> run_byte_network(const ByteNetwork& network, Input<std::uint8_t, 3> maps, int threads, const std::string& isa) {
+  const auto size = static_cast<std::size_t>(network.size());
+  if (maps.shape(1) != size || maps.shape(2) != size) throw std::invalid_argument("maps must be (M, size, size), of the network's size");
+  Output<float> out({maps.shape(0), static_cast<std::size_t>(network.embedding())});
+  {
+    const auto chosen = parse_isa(isa);
+    const nb::gil_scoped_release no_gil;
+    network.run(maps.data(), maps.shape(0), out.data(), threads, chosen);
+  }
+  return out.release();
+}
+
+nb::tuple embed(const ByteNetwork& network, const NeighborSearch& search, const mdlens::MapOptions& options, float reach, float levels,
+                Input<std::int64_t, 1> atoms, int threads, const std::string& isa) {
+  Output<float> out({atoms.shape(0), static_cast<std::size_t>(network.embedding())});
+  Output<bool> enough({atoms.shape(0)});
+  {
+    const auto chosen = parse_isa(isa);
+    const nb::gil_scoped_release no_gil;
+    mdlens::embed(search, options, {reach, levels}, network, atoms.data(), atoms.shape(0), out.data(), enough.data(), threads, chosen);
+  }
+  return nb::make_tuple(out.release(), enough.release());
+}
+
+void bind_byte_network(nb::module_& m) {
+  m.def("byte_maps", &byte_maps, nb::arg("search"), nb::arg("options"), nb::arg("reach"), nb::arg("levels"), nb::arg("atoms"), nb::arg("threads"), nb::arg("isa"),
+        "Draw the maps of `atoms` in bytes, (M, n, n).");
+  nb::class_<ByteNetwork>(m, "ByteNetwork", "8-bit layers (h, w, weights (P, O, I), scale (P, O), bias (P, O)) over byte maps.")
+      .def("__init__", &new_byte_network, nb::arg("size"), nb::arg("layers"))
+      .def_prop_ro("size", &ByteNetwork::size)
+      .def_prop_ro("embedding", &ByteNetwork::embedding)
+      .def("run", &run_byte_network, nb::arg("maps"), nb::arg("threads"), nb::arg("isa"))
+      .def("embed", &embed, nb::arg("search"), nb::arg("options"), nb::arg("reach"), nb::arg("levels"), nb::arg("atoms"), nb::arg("threads"), nb::arg("isa"));
+}
+
 // ---- io -----------------------------------------------------------------------------------------------------------------------------
 
 nb::object take_column(mdlens::TableReader& table, std::size_t column) {
@@ -299,5 +366,6 @@ NB_MODULE(_core, m) {
   m.doc() = "Native core of mdlens.";
   bind_neighbors(m);
   bind_neighbors_map(m);
+  bind_byte_network(m);
   bind_text(m);
 }

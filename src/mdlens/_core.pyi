@@ -43,6 +43,39 @@ def neighbors_maps(
     isa: str,
 ) -> None: ...
 def supported_isas() -> list[str]: ...
+def byte_maps(
+    search: NeighborSearch,
+    options: MapOptions,
+    reach: float,
+    levels: float,
+    atoms: IntArray,
+    threads: int,
+    isa: str,
+) -> NDArray[np.uint8]: ...
+
+class ByteNetwork:
+    """8-bit layers (h, w, weights (P, O, I), scale (P, O), bias (P, O)) over byte maps."""
+
+    def __init__(
+        self,
+        size: int,
+        layers: list[tuple[int, int, NDArray[np.int8], Float32Array, Float32Array]],
+    ) -> None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def embedding(self) -> int: ...
+    def run(self, maps: NDArray[np.uint8], threads: int, isa: str) -> Float32Array: ...
+    def embed(
+        self,
+        search: NeighborSearch,
+        options: MapOptions,
+        reach: float,
+        levels: float,
+        atoms: IntArray,
+        threads: int,
+        isa: str,
+    ) -> tuple[Float32Array, BoolArray]: ...
 
 # ---- io ----
 

@@ -1,0 +1,3 @@
+#define MDLENS_LANES 4
+#define MDLENS_LAYERS portable_layers
+#include "byte_layers_wide.hpp"
