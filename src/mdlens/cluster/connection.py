@@ -51,22 +51,15 @@ def connect(address: str) -> Iterator["Client"]:
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
     """Keep a library's log off the terminal: what it reports here is raised too."""
-    logger = logging.getLogger(name)
-    before = logger.disabled, logger.level
-    children = [
-        child
-        for key, child in logging.root.manager.loggerDict.items()
-        if key.startswith(f"{name}.") and isinstance(child, logging.Logger) and not child.disabled
-    ]
-    logger.disabled = True
-    for child in children:
-        child.disabled = True
+    known = [log for log in logging.root.manager.loggerDict.values() if isinstance(log, logging.Logger)]
+    loud = [log for log in known if f"{log.name}.".startswith(f"{name}.") and not log.disabled]
+    for log in loud:
+        log.disabled = True
     try:
         yield
     finally:
-        logger.disabled, logger.level = before
-        for child in children:
-            child.disabled = False
+        for log in loud:
+            log.disabled = False
 
 
 def _reason(error: BaseException) -> str:
