@@ -380,7 +380,7 @@ HOSTILE: list[tuple[Callable[[onnx.ModelProto], None], str]] = [
     (training_info, "training information"),
     (future_opset, "operator set"),
     (sparse_weights, "sparse"),
-    (strings, "float32 or int64"),
+    (strings, "float32, int64 or int8"),
     (huge_claim, "store"),
     (negative_claim, "negative dimension"),
     (nan_weight, "NaN"),

@@ -9,7 +9,7 @@ from mdlens import _core
 from mdlens.descriptors.settings import Channel, NeighborsMapSettings, check_names
 from mdlens.errors import InputError
 from mdlens.neighbors import validate_system
-from mdlens.types import Float32Array, Int32Array, IntArray
+from mdlens.types import BoolArray, Float32Array, Int32Array, IntArray
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -69,17 +69,47 @@ class MapSource:
             raise InputError(
                 f"out must be a contiguous float32 array of shape {shape}, got {out.dtype} {out.shape}"
             )
-        s = self.settings
-        options = _core.MapOptions(
-            s.size, s.gamma, s.beta, s.candidates or 0, s.cutoff or 0.0, s.scale_neighbors or 0
-        )
         try:
             _core.neighbors_maps(
-                self._search, options, self._weights, self._kinds, chosen, out, self.threads, self.isa
+                self._search, self._options(), self._weights, self._kinds, chosen, out, self.threads, self.isa
             )
         except ValueError as error:
             raise InputError(str(error)) from error
         return out
+
+    def embed(
+        self, network: _core.ByteNetwork, indices: "ArrayLike", *, reach: float, density: float
+    ) -> tuple[Float32Array, BoolArray]:
+        """Draw the maps of some atoms in bytes and run them through an 8-bit network; no map is kept.
+
+        Args:
+            network: Takes maps of these settings, which must be plain (`NeighborsMapSettings.is_plain`).
+            indices: Which atoms, (M,) integers; negative ones count from the end.
+            reach: Distance of level 0, in local lengths.
+            density: Levels per local length.
+
+        Returns:
+            The embeddings (M, E), and whether each atom has as many neighbours as a map has columns (M,).
+
+        Raises:
+            InputError: If an index is not that of an atom, or maps and network do not fit.
+        """
+        chosen = _checked_indices(indices, len(self))
+        if not self.settings.is_plain:
+            raise InputError("maps in bytes are those of plain settings: scale-free, one channel of ones")
+        try:
+            embeddings, enough = network.embed(
+                self._search, self._options(), reach, density, chosen, self.threads, self.isa
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return embeddings, enough
+
+    def _options(self) -> _core.MapOptions:
+        s = self.settings
+        return _core.MapOptions(
+            s.size, s.gamma, s.beta, s.candidates or 0, s.cutoff or 0.0, s.scale_neighbors or 0
+        )
 
     def shell_mean(self, values: Float32Array, *, neighbors: int = 12, threads: int = 0) -> Float32Array:
         r"""Average over each atom and its nearest neighbours: ``x_i = (x_i + sum_j x_j) / (1 + |N_i|)``.

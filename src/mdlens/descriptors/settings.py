@@ -75,6 +75,15 @@ class NeighborsMapSettings:
         """
         return cls(candidates=None, cutoff=cutoff, scale_neighbors=None, channels=tuple(channels))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether maps are scale-free, of the nearest atoms, with one channel of ones and the usual exponents.
+
+        Such a map can be drawn in bytes.
+        """
+        exponents = (self.gamma, self.beta) == (2.0, 3.0)
+        return exponents and None not in (self.candidates, self.scale_neighbors) and self.channels == (None,)
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers, lists and dictionaries, as JSON holds them."""
         return asdict(self) | {"channels": [None if c is None else dict(c) for c in self.channels]}

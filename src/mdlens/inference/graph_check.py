@@ -17,13 +17,19 @@ from mdlens.errors import InputError
 
 ALLOWED_OPERATORS = frozenset(
     {
-        "Abs", "Add", "AveragePool", "BatchNormalization", "Clip", "Constant", "Conv", "Div", "Erf", "Exp",
+        "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Constant", "Conv", "Div", "Erf", "Exp",
         "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool", "Mul",
-        "Pad", "Pow", "Reciprocal", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Sigmoid", "Softmax",
+        "Pad", "Pow", "Reciprocal", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Sigmoid", "Softmax",
         "Softsign", "Sqrt", "Sub", "Tanh", "Transpose",
     }
 )  # fmt: skip
-ALLOWED_WEIGHT_TYPES = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.INT64})
+_STORAGE = {
+    onnx.TensorProto.FLOAT: (4, "float_data"),
+    onnx.TensorProto.INT64: (8, "int64_data"),
+    onnx.TensorProto.INT8: (1, "int32_data"),
+}
+"""Bytes of a raw value, and the field that holds values otherwise, of each type that weights may have."""
+ALLOWED_WEIGHT_TYPES = frozenset(_STORAGE)
 NEWEST_OPSET = 26
 LARGEST_ARRAY = 250_000
 """Most elements of any intermediate array per map."""
@@ -122,7 +128,7 @@ def _check_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data:
         raise InputError(f"the weights {tensor.name!r:.60} point to another file; a model must be one file")
     if tensor.data_type not in ALLOWED_WEIGHT_TYPES:
-        raise InputError(f"the weights {tensor.name!r:.60} must be float32 or int64")
+        raise InputError(f"the weights {tensor.name!r:.60} must be float32, int64 or int8")
     if any(size < 0 for size in tensor.dims):
         raise InputError(f"the weights {tensor.name!r:.60} have a negative dimension")
     _check_stored_values(tensor)
@@ -130,8 +136,8 @@ def _check_tensor(tensor: onnx.TensorProto) -> None:
 
 def _check_stored_values(tensor: onnx.TensorProto) -> None:
     claimed = math.prod(tensor.dims)
-    width = 4 if tensor.data_type == onnx.TensorProto.FLOAT else 8
-    typed = len(tensor.float_data) if tensor.data_type == onnx.TensorProto.FLOAT else len(tensor.int64_data)
+    width, field = _STORAGE[tensor.data_type]
+    typed = len(getattr(tensor, field))
     stored = len(tensor.raw_data) / width if tensor.HasField("raw_data") else typed
     if claimed != stored:
         raise InputError(f"the weights {tensor.name!r:.60} claim {claimed} values but store {stored:g}")
@@ -149,7 +155,10 @@ def _check_arrays(model: onnx.ModelProto, maps: int) -> None:
             axes[0].dim_value = maps
     del single.graph.value_info[:]
     shapes = _inferred_shapes(single)
+    stored = {tensor.name for tensor in single.graph.initializer}
     for node in single.graph.node:
+        if node.op_type == "Cast" and node.input[0] in stored:
+            continue  # of weights kept as bytes: bounded by the file
         for name in filter(None, node.output):
             _check_size(name, shapes.get(name), maps)
     sizes = {name: [axis.dim_value for axis in axes] for name, axes in shapes.items()}

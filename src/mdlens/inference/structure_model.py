@@ -13,6 +13,7 @@ import onnxruntime
 
 from mdlens.descriptors import NeighborsMapSettings
 from mdlens.errors import InputError, ModelError
+from mdlens.inference.byte_network import FusedNetwork, embedding_to_outputs, read_byte_network
 from mdlens.inference.description import read_exemplars, read_metadata
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.graph_check import parse_graph, port_shape
@@ -25,6 +26,9 @@ LARGEST_FILE = 64 * 2**20
 
 BATCH = 256
 """Maps per call of the runtime: activations stay in the L2 cache, memory small whatever the frame."""
+
+_COMPARED = 16
+"""Random maps on which core and graph are compared when a file is loaded."""
 
 _REMEDY = "use a file written by `mdlens train crystal`, or download it again"
 
@@ -52,12 +56,15 @@ class StructureModel:
         metadata: What the file says about itself.
         embedding_size: Numbers per atom in the embedding.
         file: Where it was read from.
+        fused: The part up to the embedding in the native core; None if the network is not of 8 bits.
     """
 
     metadata: ModelMetadata
     embedding_size: int
     file: Path
+    fused: FusedNetwork | None = field(repr=False)
     _session: Any = field(repr=False)
+    _tail: Any = field(repr=False)
     _data: bytes = field(repr=False)
 
     @property
@@ -149,12 +156,42 @@ class StructureModel:
                 distance[part] = rest[0]
 
         _for_each(run, range(0, len(maps), BATCH), _thread_count(threads))
-        for values in (probabilities, embeddings, distance):
+        return self._checked(
+            Prediction(probabilities=probabilities, embeddings=embeddings, distance=distance)
+        )
+
+    def conclude(self, embeddings: Float32Array) -> Prediction:
+        """Give what follows from embeddings that the network made before; single-threaded.
+
+        Args:
+            embeddings: Of this very model (atoms, embedding_size).
+
+        Raises:
+            InputError: If they have another size than the model's, or the model has no 8-bit network.
+            ModelError: If the model gives numbers that are not finite.
+        """
+        if self._tail is None or embeddings.shape[1:] != (self.embedding_size,):
+            raise InputError(
+                f"{self.file}: takes embeddings of (atoms, {self.embedding_size}) from its 8-bit network, "
+                f"got {embeddings.shape}"
+            )
+        names = ["logits"] if self.distance_limit is None else ["logits", "distance"]
+        logits, *rest = self._tail.run(names, {"embedding": embeddings})
+        return self._checked(
+            Prediction(
+                probabilities=softmax(logits, self.temperature),
+                embeddings=embeddings,
+                distance=rest[0] if rest else None,
+            )
+        )
+
+    def _checked(self, prediction: Prediction) -> Prediction:
+        for values in (prediction.probabilities, prediction.embeddings, prediction.distance):
             if values is not None and not np.isfinite(values).all():
                 raise ModelError(
                     f"{self.file}: the model gave numbers that are not finite: check the maps, or {_REMEDY}"
                 )
-        return Prediction(probabilities=probabilities, embeddings=embeddings, distance=distance)
+        return prediction
 
     def _checked_maps(self, maps: Float32Array) -> Float32Array:
         expected = (len(self.settings.channels), self.settings.size, self.settings.size)
@@ -205,12 +242,20 @@ def _open(file: Path, data: bytes) -> StructureModel:
         metadata = read_metadata(graph)
         embedding_size = _check_ports(graph.graph, metadata)
         session = _open_session(graph.SerializeToString())
+        fused, tail = _open_fused(graph, metadata)
     except (InputError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: {error}; {_REMEDY}") from error
     loaded = StructureModel(
-        metadata=metadata, embedding_size=embedding_size, file=file, _session=session, _data=data
+        metadata=metadata,
+        embedding_size=embedding_size,
+        file=file,
+        fused=fused,
+        _session=session,
+        _tail=tail,
+        _data=data,
     )
     _probe(loaded)
+    _compare_fused(loaded)
     return loaded
 
 
@@ -328,6 +373,29 @@ def _probe(model: StructureModel) -> None:
         raise ModelError(
             f"{model.file}: it does not run: {' '.join(str(error).split())[:200]}; {_REMEDY}"
         ) from error
+
+
+def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[FusedNetwork | None, Any]:
+    """Hand the 8-bit network of a graph to the core, and what follows the embedding to the runtime."""
+    network = read_byte_network(graph.graph)
+    if network is None or not metadata.descriptor.is_plain:
+        return None, None
+    if network.size != metadata.descriptor.size:
+        raise InputError(f"its 8-bit network takes maps of {network.size} pixels a side, not its description's")
+    return FusedNetwork(network), _open_session(embedding_to_outputs(graph).SerializeToString())
+
+
+def _compare_fused(model: StructureModel) -> None:
+    """Refuse a file whose 8-bit arrays are not what its graph computes with."""
+    if model.fused is None:
+        return
+    size = model.settings.size
+    distances = np.sort(np.random.default_rng(0).uniform(0.7, 3.5, (_COMPARED, 1, size, size)), axis=3)
+    maps = (distances**-2).astype(np.float32)
+    embeddings = model.predict(maps, threads=1)[1]
+    difference = np.abs(model.fused.run(maps) - embeddings).max()
+    if not difference <= 1e-4 * max(1.0, float(np.abs(embeddings).max())):
+        raise ModelError(f"{model.file}: its 8-bit network differs from its graph by {difference:.1e}; {_REMEDY}")
 
 
 def _thread_count(threads: int) -> int:

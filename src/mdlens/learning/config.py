@@ -14,7 +14,7 @@ from mdlens.errors import InputError
 from mdlens.learning.augment import Augmentation
 from mdlens.learning.fit_settings import FitSettings
 
-NETWORKS = ("compact", "published")
+NETWORKS = ("bytes", "compact", "published")
 
 KNOWN_IDS = {
     "fcc": 1, "hcp": 2, "bcc": 3, "sc": 5, "cubic_diamond": 6, "hexagonal_diamond": 7, "disordered": 9,
@@ -36,8 +36,9 @@ class ModelConfig:
         classes: Order of the classes; empty takes them from the data.
         ids: Number of each class in labelled files; empty takes OVITO's where all classes have one, else 1,
             2, and so on.
-        network: "compact" or "published".
-        width: Width of the compact network.
+        network: "bytes" (rounded to 8 bits, the fastest; maps of one channel), "compact" or "published".
+        width: Width of the compact network or of the one of bytes.
+        hidden: Numbers of the hidden layer of the network of bytes.
         depth: Residual convolutions of the compact network.
         dropout: Dropout of the compact network.
     """
@@ -48,6 +49,7 @@ class ModelConfig:
     ids: tuple[int, ...] = ()
     network: str = "compact"
     width: int = 16
+    hidden: int = 128
     depth: int = 0
     dropout: float = 0.0
 

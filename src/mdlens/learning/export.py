@@ -17,6 +17,8 @@ from mdlens.inference.description import write_metadata
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.structure_model import softmax
 from mdlens.io.whole_file import write_durably
+from mdlens.learning.byte_graph import byte_graph
+from mdlens.models import RoundedNeighborsCNN
 
 TOLERANCE = 1e-5
 """Largest difference between torch and ONNX Runtime: in probabilities, and in embeddings over the largest."""
@@ -45,7 +47,7 @@ def export_model(
     """
     partial = file.with_name(file.name + ".partial")
     network = network.eval()
-    model = _to_onnx(network, examples[:2])
+    model = _byte_model(network) if isinstance(network, RoundedNeighborsCNN) else _to_onnx(network, examples[:2])
     write_metadata(model, metadata)
     write_durably(model.SerializeToString(), partial)
     difference = _difference(network, load_model(partial), examples)
@@ -72,6 +74,12 @@ def rename_model(
     load_model(file)
     file.replace(target)
     return load_model(target)
+
+
+def _byte_model(network: RoundedNeighborsCNN) -> onnx.ModelProto:
+    head = network.head
+    weights, bias = head.weight.detach().numpy(), head.bias.detach().numpy()
+    return byte_graph(network.network, weights, bias, opset=_OPSET)
 
 
 def _to_onnx(network: nn.Module, maps: torch.Tensor) -> onnx.ModelProto:

@@ -141,7 +141,10 @@ def fit_network(
     threads: int = 1,
     progress: bool = False,
 ) -> nn.Module:
-    """Fit a network and give it back with the weights of the epoch that validated best.
+    """Fit a network and give it back with the weights of the last epoch, or of the best if it may stop early.
+
+    The learning rate ends near zero, so the last epoch is the settled one; the validation part of a few
+    groups of snapshots is too small to choose between epochs that hardly differ.
 
     `FOLDER/last.ckpt` is written after every epoch and continued from when it is there; a run that was
     interrupted and continued gives the weights of one that was not. `FOLDER/log.csv` has losses and
@@ -167,7 +170,8 @@ def fit_network(
         data = StructureData(train, validation, augmentation, settings)
         with _interruptible(trainer, folder):
             trainer.fit(task, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
-        state = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
+        chosen = folder / "best.ckpt" if settings.patience else last
+        state = torch.load(chosen, weights_only=True)["state_dict"]
         task.load_state_dict(state)
     return network.eval()
 

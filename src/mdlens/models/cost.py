@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mdlens.models.byte_cnn import RoundedNeighborsCNN
 
 def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Count the multiply-adds of the convolutions and dense layers for one sample.
@@ -14,6 +15,8 @@ def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
         module: A network that takes one batched tensor.
         input_shape: Shape of one sample, without the batch.
     """
+    if isinstance(module, RoundedNeighborsCNN):
+        return module.multiply_adds
     total = 0
 
     def count(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:

@@ -3,20 +3,20 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import local
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from ase import Atoms
 
 from mdlens.descriptors import MapSource
-from mdlens.errors import InputError
-from mdlens.inference import StructureModel, load_model
+from mdlens.errors import InputError, ModelError
+from mdlens.inference import Prediction, StructureModel, load_model
 from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
 from mdlens.io.output_columns import PerAtom, Words
-from mdlens.types import BoolArray, Float32Array, Int16Array, Int32Array
+from mdlens.types import BoolArray, Float32Array, Int16Array, Int32Array, IntArray
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -28,6 +28,9 @@ BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
 
 _BLOCK = 1 << 16
+
+_Predict: TypeAlias = Callable[[IntArray], tuple[Prediction, BoolArray]]
+"""What the model says of the atoms with these indices, and whether each has enough neighbours for a map."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,8 +215,8 @@ def classify_maps(
 ) -> Classification:
     """Classify the atoms of a frame whose maps can be drawn.
 
-    Every thread draws the maps of its own batch, single-threaded, and classifies them at once: no map leaves
-    the cache of its processor.
+    Every thread takes its own batch from positions to probabilities, so no map leaves the cache of its
+    processor; where the model is of 8 bits, no map ever leaves the native core.
 
     Args:
         source: Draws the maps with the model's settings.
@@ -229,20 +232,12 @@ def classify_maps(
     probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
     embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
     distance = None if model.distance_limit is None else np.empty(n_atoms, np.float32)
-    buffers = local()
+    predict = _fused(source, model) if model.fused else _by_maps(source, model, min(batch, n_atoms))
 
     def run(start: int) -> int:
         chosen = order[start : start + batch]
-        if not hasattr(buffers, "maps"):
-            shape = (len(model.settings.channels), model.settings.size, model.settings.size)
-            buffers.maps = np.empty((min(batch, n_atoms), *shape), np.float32)
-        maps = source.maps(chosen, out=buffers.maps[: len(chosen)])
-        part = model.describe(maps, threads=1)
-        alone = too_few_neighbors(maps, model)
-        probabilities[chosen] = np.where(
-            alone[:, None], np.float32(1 / len(model.classes)), part.probabilities
-        )
-        known[chosen] = ~alone
+        part, known[chosen] = predict(chosen)
+        probabilities[chosen] = part.probabilities
         if embedded is not None:
             embedded[chosen] = part.embeddings
         if distance is not None:
@@ -264,6 +259,44 @@ def classify_maps(
         ids=model.ids,
         distance=distance,
     )
+
+
+def _fused(source: MapSource, model: StructureModel) -> _Predict:
+    """Predict in the native core as far as the embedding."""
+    if model.fused is None:
+        raise ModelError(f"{model.file}: has no 8-bit network")
+    fused = model.fused
+
+    def predict(chosen: IntArray) -> tuple[Prediction, BoolArray]:
+        embeddings, enough = source.embed(
+            fused.core, chosen, reach=fused.levels.reach, density=fused.levels.density
+        )
+        return _undecided(model.conclude(embeddings), enough), enough
+
+    return predict
+
+
+def _by_maps(source: MapSource, model: StructureModel, batch: int) -> _Predict:
+    """Draw maps, each thread into a buffer of its own, and predict from them."""
+    shape = (batch, len(model.settings.channels), model.settings.size, model.settings.size)
+    buffers = local()
+
+    def predict(chosen: IntArray) -> tuple[Prediction, BoolArray]:
+        if not hasattr(buffers, "maps"):
+            buffers.maps = np.empty(shape, np.float32)
+        maps = source.maps(chosen, out=buffers.maps[: len(chosen)])
+        enough = ~too_few_neighbors(maps, model)
+        return _undecided(model.describe(maps, threads=1), enough), enough
+
+    return predict
+
+
+def _undecided(prediction: Prediction, enough: BoolArray) -> Prediction:
+    """Make all classes equally probable for atoms with too few neighbours (atoms,)."""
+    if enough.all():
+        return prediction
+    equal = np.float32(1 / prediction.probabilities.shape[1])
+    return replace(prediction, probabilities=np.where(enough[:, None], prediction.probabilities, equal))
 
 
 def too_few_neighbors(maps: Float32Array, model: StructureModel) -> BoolArray:

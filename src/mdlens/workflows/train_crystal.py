@@ -31,7 +31,13 @@ from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.learning.sources import load_data
 from mdlens.learning.splits import Split, split_dataset
-from mdlens.models import CompactNeighborsCNN, PublishedNeighborsCNN, multiply_adds
+from mdlens.models import (
+    ByteNeighborsCNN,
+    CompactNeighborsCNN,
+    PublishedNeighborsCNN,
+    RoundedNeighborsCNN,
+    multiply_adds,
+)
 
 _MEASURED_MAPS = 8192
 """Maps on which the pixel transform of the compact network is measured."""
@@ -157,6 +163,10 @@ def build_network(model: ModelConfig, channels: int, size: int, classes: int) ->
     """Build the network that a configuration asks for."""
     if model.network == "published":
         return PublishedNeighborsCNN(channels, classes)
+    if model.network == "bytes":
+        if channels != 1:
+            raise InputError(f'network = "bytes" takes maps of one channel, got {channels}')
+        return ByteNeighborsCNN(size, classes, width=model.width, hidden=model.hidden)
     return CompactNeighborsCNN(
         channels, size, classes, width=model.width, depth=model.depth, dropout=model.dropout
     )
@@ -218,10 +228,10 @@ def _fit(run: _Run, validation: MapSample, progress: bool) -> nn.Module:
         network = build_network(
             config.model, len(descriptor.channels), descriptor.size, len(run.dataset.classes)
         )
-    if isinstance(network, CompactNeighborsCNN):
-        sample = sampler.draw(_MEASURED_MAPS, config.augmentation, run.rng(_MEASURE))
+    sample = sampler.draw(_MEASURED_MAPS, config.augmentation, run.rng(_MEASURE))
+    if isinstance(network, CompactNeighborsCNN | ByteNeighborsCNN):
         network.measure(torch.from_numpy(sample.maps))
-    return fit_network(
+    fitted = fit_network(
         network,
         sampler,
         validation,
@@ -231,6 +241,7 @@ def _fit(run: _Run, validation: MapSample, progress: bool) -> nn.Module:
         threads=run.threads,
         progress=progress,
     )
+    return fitted.rounded(torch.from_numpy(sample.maps)) if isinstance(fitted, ByteNeighborsCNN) else fitted
 
 
 def _measure_distance(run: _Run, file: Path, validation: MapSample) -> StructureModel:
