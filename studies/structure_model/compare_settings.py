@@ -57,22 +57,25 @@ PRIORS = (3, 8, 20)  # of the disordered; 3 is its share in training, 1 that of 
 class Setting:
     """What differs between the runs."""
 
+    network: str
     candidates: int
     size: int
     width: int
-    depth: int = 0
+    hidden: int = 0
 
     @property
     def name(self) -> str:
-        return (
-            f"{self.candidates} candidates, {self.size}x{self.size}, width {self.width}, depth {self.depth}"
-        )
+        layers = f"width {self.width}" + (f", hidden {self.hidden}" if self.hidden else "")
+        return f"{self.network}, {self.candidates} candidates, {self.size}x{self.size}, {layers}"
 
 
 SETTINGS = (
-    Setting(63, 32, 32),
-    Setting(95, 48, 24),
-    Setting(95, 48, 32),
+    Setting("compact", 63, 32, 32),
+    Setting("compact", 95, 48, 32),
+    Setting("bytes", 63, 32, 64, 192),
+    Setting("bytes", 95, 48, 64, 128),
+    Setting("bytes", 95, 48, 64, 192),
+    Setting("bytes", 95, 48, 64, 256),
 )
 
 
@@ -81,7 +84,10 @@ def configuration(setting: Setting) -> str:
     text = (HERE / "default.toml").read_text(encoding="utf-8")
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
-        "width = 32": f"width = {setting.width}\ndepth = {setting.depth}",
+        'network = "bytes"': f'network = "{setting.network}"',
+        "width = 64": f"width = {setting.width}",
+        "hidden = 192": f"hidden = {setting.hidden or 128}",
+        "prior = ": "# prior = ",
         "candidates = 95": f"candidates = {setting.candidates}",
         "size = 48": f"size = {setting.size}",
         "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",

@@ -15,7 +15,7 @@ from mdlens.inference import ModelMetadata, load_model
 from mdlens.inference.structure_model import softmax
 from mdlens.learning.export import export_model
 from mdlens.learning.fit import predict_logits
-from mdlens.models import CompactNeighborsCNN, PublishedNeighborsCNN
+from mdlens.models import ByteNeighborsCNN, CompactNeighborsCNN, PublishedNeighborsCNN
 
 CLASSES = ("a", "b", "c")
 
@@ -44,7 +44,7 @@ class NetworkContract:
     def network(self, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         network = self.build()
-        if isinstance(network, CompactNeighborsCNN):
+        if isinstance(network, CompactNeighborsCNN | ByteNeighborsCNN):
             network.measure(self.maps(64, seed=1))
         return network
 
@@ -128,6 +128,11 @@ class TestCompact(NetworkContract):
         with pytest.raises(ModelError, match=r"differ by .*more than"):
             export_model(self.network(), self.metadata(), tmp_path / "model.onnx", examples=self.maps(4))
         assert not (tmp_path / "model.onnx").exists()
+
+
+class TestBytes(NetworkContract):
+    def build(self) -> nn.Module:
+        return ByteNeighborsCNN(32, 3, width=32, hidden=64)
 
 
 class TestCompactLarger(NetworkContract):

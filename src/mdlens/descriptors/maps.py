@@ -78,7 +78,7 @@ class MapSource:
         return out
 
     def embed(
-        self, network: _core.ByteNetwork, indices: "ArrayLike", *, reach: float, density: float
+        self, network: "_core.ByteNetwork", indices: "ArrayLike", *, reach: float, density: float
     ) -> tuple[Float32Array, BoolArray]:
         """Draw the maps of some atoms in bytes and run them through an 8-bit network; no map is kept.
 
