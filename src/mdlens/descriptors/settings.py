@@ -77,7 +77,7 @@ class NeighborsMapSettings:
 
     @property
     def is_plain(self) -> bool:
-        """Whether maps are scale-free, of the nearest atoms, with one channel of ones and the usual exponents.
+        """Whether maps are scale-free, of the nearest atoms, with one channel of ones and usual exponents.
 
         Such a map can be drawn in bytes.
         """

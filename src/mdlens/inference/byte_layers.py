@@ -19,9 +19,9 @@ Int8Array = NDArray[np.int8]
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    r"""How a pixel M of a Neighbors Map becomes a byte: ``b = clip(round(density (reach - 1 / sqrt(M))), 0, 255)``.
+    """How a pixel M of a Neighbors Map becomes a byte.
 
-    ``1 / sqrt(M)`` is the distance of the two atoms in units of the local length (but for the row's factor),
+    ``b = clip(round((reach - 1 / sqrt(M)) density), 0, 255)``. ``1 / sqrt(M)`` is the distance of the two atoms in units of the local length (but for the row's factor),
     so levels are evenly spaced in distance. A missing pixel, 0, becomes 0.
 
     Attributes:
@@ -80,7 +80,8 @@ class ByteLayer:
             )
         if self.scale.shape != (patches, outputs) or self.bias.shape != (patches, outputs):
             raise InputError(
-                f"scale and bias must have the shape {(patches, outputs)}, got {self.scale.shape} and {self.bias.shape}"
+                f"scale and bias must have the shape {(patches, outputs)}, "
+                f"got {self.scale.shape} and {self.bias.shape}"
             )
 
     @property
@@ -121,10 +122,10 @@ class ByteNetwork:
                 )
             rows, columns = rows // layer.height, columns // layer.width
             patches, _, inputs = layer.weights.shape
-            if (patches, inputs) != (rows * columns, layer.height * layer.width * channels):
+            expected = (rows * columns, layer.height * layer.width * channels)
+            if (patches, inputs) != expected:
                 raise InputError(
-                    f"a layer must have {rows * columns} patches of {layer.height * layer.width * channels} inputs, "
-                    f"got {patches} of {inputs}"
+                    f"a layer must have {expected[0]} patches of {expected[1]} inputs, got {patches} of {inputs}"
                 )
             channels = layer.outputs
         if not self.layers or rows * columns != 1:

@@ -17,10 +17,10 @@ from mdlens.errors import InputError
 
 ALLOWED_OPERATORS = frozenset(
     {
-        "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Constant", "Conv", "Div", "Erf", "Exp",
-        "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool", "Mul",
-        "Pad", "Pow", "Reciprocal", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Sigmoid", "Softmax",
-        "Softsign", "Sqrt", "Sub", "Tanh", "Transpose",
+        "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Constant", "Conv", "Div", "Erf",
+        "Exp", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "LeakyRelu", "Log", "MatMul", "MaxPool",
+        "Mul", "Pad", "Pow", "Reciprocal", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Sigmoid",
+        "Softmax", "Softsign", "Sqrt", "Sub", "Tanh", "Transpose",
     }
 )  # fmt: skip
 _STORAGE = {

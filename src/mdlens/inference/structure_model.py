@@ -381,7 +381,9 @@ def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[FusedN
     if network is None or not metadata.descriptor.is_plain:
         return None, None
     if network.size != metadata.descriptor.size:
-        raise InputError(f"its 8-bit network takes maps of {network.size} pixels a side, not its description's")
+        raise InputError(
+            f"its 8-bit network takes maps of {network.size} pixels a side, not its description's"
+        )
     return FusedNetwork(network), _open_session(embedding_to_outputs(graph).SerializeToString())
 
 
@@ -395,7 +397,9 @@ def _compare_fused(model: StructureModel) -> None:
     embeddings = model.predict(maps, threads=1)[1]
     difference = np.abs(model.fused.run(maps) - embeddings).max()
     if not difference <= 1e-4 * max(1.0, float(np.abs(embeddings).max())):
-        raise ModelError(f"{model.file}: its 8-bit network differs from its graph by {difference:.1e}; {_REMEDY}")
+        raise ModelError(
+            f"{model.file}: its 8-bit network differs from its graph by {difference:.1e}; {_REMEDY}"
+        )
 
 
 def _thread_count(threads: int) -> int:

@@ -24,7 +24,7 @@ TOLERANCE = 1e-5
 """Largest difference between torch and ONNX Runtime: in probabilities, and in embeddings over the largest."""
 
 ROUNDED_TOLERANCE = 1e-2
-"""The same for an 8-bit network: square roots of the runtime are not exact, and a level on edge goes either way."""
+"""The same for an 8-bit network: roots of the runtime are not exact, and a level on edge goes either way."""
 
 _OPSET = 18
 
@@ -46,11 +46,14 @@ def export_model(
         The model as loaded back from the file.
 
     Raises:
-        ModelError: If the answers differ by more than `TOLERANCE` (`ROUNDED_TOLERANCE`), or the result would not load.
+        ModelError: If the answers differ by more than `TOLERANCE` (`ROUNDED_TOLERANCE`), or the result
+            would not load.
     """
     partial = file.with_name(file.name + ".partial")
     network = network.eval()
-    model = _byte_model(network) if isinstance(network, RoundedNeighborsCNN) else _to_onnx(network, examples[:2])
+    model = (
+        _byte_model(network) if isinstance(network, RoundedNeighborsCNN) else _to_onnx(network, examples[:2])
+    )
     write_metadata(model, metadata)
     write_durably(model.SerializeToString(), partial)
     difference = _difference(network, load_model(partial), examples)

@@ -97,11 +97,13 @@ class ByteNeighborsCNN(nn.Module):
 
         Weights are rounded to 255 levels for each output of each patch, activations to 256 levels for each
         channel of each patch, such that at most a share `CLIPPED` of those of the given maps is cut off.
+        Offsets make up for what rounding the weights changes on average.
 
         Args:
-            maps: Training maps, from which the ranges of the activations are measured (samples, 1, size, size).
+            maps: Training maps, of which the ranges of the activations are measured (samples, 1, size, size).
 
-        Source: Jacob et al., CVPR 2018, arXiv 1712.05877, section 2, with a scale for each channel.
+        Source: Jacob et al., CVPR 2018, arXiv 1712.05877, section 2, with a scale for each
+        channel; offsets as Nagel et al., ICCV 2019, arXiv 1906.04721, section 4.2.
         """
         with torch.no_grad():
             image = self.levels(maps)
@@ -213,15 +215,19 @@ def _round_layers(layers: Iterator[_FloatLayer], image: Tensor) -> Iterator[Byte
         weights = layer.weights * inputs[:, None]
         step = weights.abs().amax(dim=2).clamp(min=1e-12) / 127.0
         whole = (weights / step[..., None]).round()
-        sums = torch.bmm(_patches(image, layer.height, layer.width).transpose(0, 1).double(), whole.transpose(1, 2))
-        values = sums.transpose(0, 1) * step + layer.offset  # (samples, patches, outputs)
+        patches = _patches(image, layer.height, layer.width).double()
+        # What rounding adds to the weights meets inputs that are far from zero on average: that part is known.
+        lost = ((weights - whole * step[..., None]) * patches.mean(dim=0)[:, None]).sum(dim=2)
+        offset = layer.offset + lost
+        sums = torch.bmm(patches.transpose(0, 1), whole.transpose(1, 2)).transpose(0, 1)
+        values = sums * step + offset  # (samples, patches, outputs)
         level = torch.ones_like(step) if last else _level(values)
         rounded = ByteLayer(
             height=layer.height,
             width=layer.width,
             weights=whole.numpy().astype(np.int8),
             scale=(step / level).float().numpy(),
-            bias=(layer.offset / level).float().numpy(),
+            bias=(offset / level).float().numpy(),
         )
         yield rounded
         with torch.no_grad():

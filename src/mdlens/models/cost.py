@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from mdlens.models.byte_cnn import RoundedNeighborsCNN
 
+
 def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Count the multiply-adds of the convolutions and dense layers for one sample.
 

@@ -35,7 +35,6 @@ from mdlens.models import (
     ByteNeighborsCNN,
     CompactNeighborsCNN,
     PublishedNeighborsCNN,
-    RoundedNeighborsCNN,
     multiply_adds,
 )
 
