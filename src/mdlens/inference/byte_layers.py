@@ -21,8 +21,9 @@ Int8Array = NDArray[np.int8]
 class Levels:
     """How a pixel M of a Neighbors Map becomes a byte.
 
-    ``b = clip(round((reach - 1 / sqrt(M)) density), 0, 255)``. ``1 / sqrt(M)`` is the distance of the two atoms in units of the local length (but for the row's factor),
-    so levels are evenly spaced in distance. A missing pixel, 0, becomes 0.
+    ``b = clip(round((reach - 1 / sqrt(M)) density), 0, 255)``. ``1 / sqrt(M)`` is the distance of the two
+    atoms in units of the local length (but for the factor of the row), so levels are evenly spaced in
+    distance. A missing pixel, 0, becomes 0.
 
     Attributes:
         density: Levels per unit of distance.
@@ -125,7 +126,8 @@ class ByteNetwork:
             expected = (rows * columns, layer.height * layer.width * channels)
             if (patches, inputs) != expected:
                 raise InputError(
-                    f"a layer must have {expected[0]} patches of {expected[1]} inputs, got {patches} of {inputs}"
+                    f"a layer must have {expected[0]} patches of {expected[1]} inputs, "
+                    f"got {patches} of {inputs}"
                 )
             channels = layer.outputs
         if not self.layers or rows * columns != 1:

@@ -216,7 +216,7 @@ def _round_layers(layers: Iterator[_FloatLayer], image: Tensor) -> Iterator[Byte
         step = weights.abs().amax(dim=2).clamp(min=1e-12) / 127.0
         whole = (weights / step[..., None]).round()
         patches = _patches(image, layer.height, layer.width).double()
-        # What rounding adds to the weights meets inputs that are far from zero on average: that part is known.
+        # What rounding adds to the weights meets inputs far from zero on average: that part is known.
         lost = ((weights - whole * step[..., None]) * patches.mean(dim=0)[:, None]).sum(dim=2)
         offset = layer.offset + lost
         sums = torch.bmm(patches.transpose(0, 1), whole.transpose(1, 2)).transpose(0, 1)
