@@ -118,6 +118,15 @@ nb::tuple nearest(const NeighborSearch& search, std::size_t k, int threads) {
   return nb::make_tuple(index.release(), shift.release(), vector.release(), distance.release());
 }
 
+nb::ndarray<nb::numpy, float> nearest_vectors(const NeighborSearch& search, std::size_t k, Input<std::int64_t, 1> atoms, int threads) {
+  Output<float> out({atoms.shape(0), k, 3});
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::fill_vectors(search, k, atoms.data(), atoms.shape(0), threads, out.data());
+  }
+  return out.release();
+}
+
 nb::ndarray<nb::numpy, float> shell_mean(const NeighborSearch& search, Input<float, 2> values, std::size_t k, int threads) {
   if (values.shape(0) != search.size()) throw nb::value_error("values must have one row per atom");
   Output<float> out({values.shape(0), values.shape(1)});
@@ -141,6 +150,7 @@ void bind_neighbors(nb::module_& m) {
       .def_prop_ro("spatial_order", &spatial_order, nb::rv_policy::automatic)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
       .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"))
+      .def("nearest_vectors", &nearest_vectors, nb::arg("k"), nb::arg("atoms"), nb::arg("threads"))
       .def("shell_mean", &shell_mean, nb::arg("values"), nb::arg("k"), nb::arg("threads"));
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "mdlens/parallel.hpp"
@@ -42,6 +44,21 @@ void fill_pairs(const NeighborSearch& search, double cutoff, int threads, const 
       std::copy(neighbor.vector.begin(), neighbor.vector.end(), columns.vector + 3 * row);
       columns.distance[row] = std::sqrt(neighbor.distance2);
       ++row;
+    }
+  });
+}
+
+void fill_vectors(const NeighborSearch& search, std::size_t k, const std::int64_t* atoms, std::size_t count, int threads, float* vectors) {
+  for (std::size_t i = 0; i < count; ++i)
+    if (atoms[i] < 0 || atoms[i] >= static_cast<std::int64_t>(search.size())) throw std::out_of_range("there is no atom " + std::to_string(atoms[i]));
+  constexpr double nowhere = std::numeric_limits<double>::infinity();
+  parallel_for(count, 64, threads, [&](std::size_t begin, std::size_t end, int) {
+    std::vector<Neighbor> found;
+    for (std::size_t i = begin; i < end; ++i) {
+      search.nearest(static_cast<std::size_t>(atoms[i]), k, found);
+      found.resize(k, {nowhere, {nowhere, nowhere, nowhere}, -1, {}});
+      for (std::size_t l = 0; l < k; ++l)
+        for (std::size_t axis = 0; axis < 3; ++axis) vectors[(i * k + l) * 3 + axis] = static_cast<float>(found[l].vector[axis]);
     }
   });
 }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mdlens.io import Trajectory, open_writer, read
     from mdlens.workflows.add_structures import add_structures
     from mdlens.workflows.crystal import Classification, classify
+    from mdlens.workflows.devices import on_device
 
 __version__ = version("mdlens")
 
@@ -24,6 +25,7 @@ __all__ = [
     "classify",
     "load_model",
     "neighbors_map",
+    "on_device",
     "open_writer",
     "read",
 ]
@@ -37,6 +39,7 @@ _HOMES = {
     "classify": "workflows.crystal",
     "load_model": "inference",
     "neighbors_map": "descriptors",
+    "on_device": "workflows.devices",
     "open_writer": "io",
     "read": "io",
 }

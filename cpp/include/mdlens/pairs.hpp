@@ -31,4 +31,7 @@ struct NearestColumns {
 
 void fill_nearest(const NeighborSearch& search, std::size_t k, int threads, const NearestColumns& columns);
 
+// vectors[i][l] to the k nearest images of atoms[i], by distance; infinite where there is none. Throws std::out_of_range for a wrong atom.
+void fill_vectors(const NeighborSearch& search, std::size_t k, const std::int64_t* atoms, std::size_t count, int threads, float* vectors);
+
 }  // namespace mdlens

@@ -10,11 +10,13 @@ from rich.text import Text
 
 from mdlens.cli.progress import progress_bar
 from mdlens.cli.tables import fraction_table, print_safely
+from mdlens.errors import InputError
 from mdlens.report import printable
 
 if TYPE_CHECKING:
     from distributed import Client
 
+    from mdlens.inference import StructureModel
     from mdlens.workflows.crystal_files import Job
 
 _SEVERAL = (
@@ -89,6 +91,15 @@ Average = Annotated[
 Threads = Annotated[
     int, typer.Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 takes every processor.")
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        show_default=False,
+        help="Compute maps and network on a torch device, such as 'cuda'; needs the extra 'train'.",
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(
@@ -116,6 +127,7 @@ def classify(
     frames: Frames = None,
     average: Average = False,
     threads: Threads = 0,
+    device: Device = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Tell which structure each atom is in: fcc, hcp, bcc, diamond, ... or unknown.
@@ -126,11 +138,19 @@ def classify(
     """
     from mdlens.workflows.crystal_files import classify_files, plan_jobs
 
+    if device is not None and scheduler is not None:
+        raise InputError("--device and --scheduler exclude each other: workers compute on their processors")
     jobs = plan_jobs(files, output=output, json=json, report=report)
     try:
         with _cluster(scheduler) as client, progress_bar() as progress:
             results = classify_files(
-                jobs, model, frames=frames, average=average, threads=threads, progress=progress, client=client
+                jobs,
+                _placed(model, device),
+                frames=frames,
+                average=average,
+                threads=threads,
+                progress=progress,
+                client=client,
             )
             note = "probabilities averaged over 12 neighbours" if average else ""
             for job, summaries in results:
@@ -139,6 +159,14 @@ def classify(
     except KeyboardInterrupt as stop:
         typer.echo(f"mdlens: {printable(stop.args[0] if stop.args else 'interrupted')}", err=True)
         raise typer.Exit(130) from None
+
+
+def _placed(model: str, device: str | None) -> "str | StructureModel":
+    if device is None:
+        return model
+    from mdlens.workflows.devices import on_device
+
+    return on_device(model, device)
 
 
 @contextmanager

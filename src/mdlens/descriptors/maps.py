@@ -105,6 +105,21 @@ class MapSource:
             raise InputError(str(error)) from error
         return embeddings, enough
 
+    def vectors(self, indices: "ArrayLike", count: int) -> Float32Array:
+        """Find the vectors from some atoms to their nearest neighbours, for those who draw maps elsewhere.
+
+        Args:
+            indices: Which atoms, (M,) integers; negative ones count from the end.
+            count: How many neighbours.
+
+        Returns:
+            Vectors by distance, (M, count, 3); infinite where the system has no more neighbours.
+
+        Raises:
+            InputError: If an index is not that of an atom.
+        """
+        return self._search.nearest_vectors(count, _checked_indices(indices, len(self)), self.threads)
+
     def _options(self) -> _core.MapOptions:
         s = self.settings
         return _core.MapOptions(

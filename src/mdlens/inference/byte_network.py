@@ -5,9 +5,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from mdlens import _core
+from mdlens.descriptors import MapSource
 from mdlens.errors import InputError
 from mdlens.inference.byte_layers import ByteLayer, ByteNetwork, Levels
-from mdlens.types import Float32Array
+from mdlens.types import BoolArray, Float32Array, IntArray
 
 PREFIX = "bytes."
 """Names of the arrays of an 8-bit network in a model file start with this."""
@@ -61,22 +62,49 @@ def _read_layer(arrays: dict[str, np.ndarray], name: str) -> ByteLayer:
     )
 
 
-class FusedNetwork:
-    """The 8-bit network of a model in the native core, from positions to embeddings without a map in between.
+class Embedder:
+    """Turns atoms into embeddings with the 8-bit network of a model.
 
     Args:
-        network: Its layers, as the model file holds them.
+        network: Its layers.
     """
 
+    at_once: int = 1
+    """Fewest atoms that are worth a call."""
+
     def __init__(self, network: ByteNetwork) -> None:
+        self.network = network
+
+    def embed(self, source: MapSource, chosen: IntArray) -> tuple[Float32Array, BoolArray]:
+        """Embed atoms of a frame.
+
+        Args:
+            source: The frame, with the settings of the model.
+            chosen: Which atoms (M,).
+
+        Returns:
+            Embeddings (M, E), and whether each atom has as many neighbours as a map has columns (M,).
+        """
+        raise NotImplementedError
+
+
+class FusedNetwork(Embedder):
+    """In the native core, from positions to embeddings without a map in between."""
+
+    def __init__(self, network: ByteNetwork) -> None:
+        super().__init__(network)
         layers = [(x.height, x.width, x.weights, x.scale, x.bias) for x in network.layers]
-        self.levels = network.levels
-        self.embedding_size = network.embedding_size
-        self.core = _core.ByteNetwork(network.size, layers)
+        self._core = _core.ByteNetwork(network.size, layers)
+
+    def embed(self, source: MapSource, chosen: IntArray) -> tuple[Float32Array, BoolArray]:
+        """Embed atoms of a frame, see `Embedder.embed`."""
+        levels = self.network.levels
+        return source.embed(self._core, chosen, reach=levels.reach, density=levels.density)
 
     def run(self, maps: Float32Array) -> Float32Array:
         """Embed maps (samples, 1, size, size) -> (samples, embedding_size)."""
-        return self.core.run(np.ascontiguousarray(self.levels.of(maps)[:, 0]), 1, "automatic")
+        levels = self.network.levels.of(maps)[:, 0]
+        return self._core.run(np.ascontiguousarray(levels), 1, "automatic")
 
 
 def embedding_to_outputs(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -13,7 +13,7 @@ import onnxruntime
 
 from mdlens.descriptors import NeighborsMapSettings
 from mdlens.errors import InputError, ModelError
-from mdlens.inference.byte_network import FusedNetwork, embedding_to_outputs, read_byte_network
+from mdlens.inference.byte_network import Embedder, FusedNetwork, embedding_to_outputs, read_byte_network
 from mdlens.inference.description import read_exemplars, read_metadata
 from mdlens.inference.exemplars import Exemplars
 from mdlens.inference.graph_check import parse_graph, port_shape
@@ -56,13 +56,13 @@ class StructureModel:
         metadata: What the file says about itself.
         embedding_size: Numbers per atom in the embedding.
         file: Where it was read from.
-        fused: The part up to the embedding in the native core; None if the network is not of 8 bits.
+        fused: What makes embeddings without maps in between; None if the network is not of 8 bits.
     """
 
     metadata: ModelMetadata
     embedding_size: int
     file: Path
-    fused: FusedNetwork | None = field(repr=False)
+    fused: Embedder | None = field(repr=False)
     _session: Any = field(repr=False)
     _tail: Any = field(repr=False)
     _data: bytes = field(repr=False)
@@ -375,7 +375,7 @@ def _probe(model: StructureModel) -> None:
         ) from error
 
 
-def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[FusedNetwork | None, Any]:
+def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[Embedder | None, Any]:
     """Hand the 8-bit network of a graph to the core, and what follows the embedding to the runtime."""
     network = read_byte_network(graph.graph)
     if network is None or not metadata.descriptor.is_plain:
@@ -389,7 +389,7 @@ def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[FusedN
 
 def _compare_fused(model: StructureModel) -> None:
     """Refuse a file whose 8-bit arrays are not what its graph computes with."""
-    if model.fused is None:
+    if not isinstance(model.fused, FusedNetwork):
         return
     size = model.settings.size
     distances = np.sort(np.random.default_rng(0).uniform(0.7, 3.5, (_COMPARED, 1, size, size)), axis=3)

@@ -139,22 +139,33 @@ class RoundedNeighborsCNN(nn.Module):
         super().__init__()
         self.network = network
         self.levels = ByteLevels(network.levels)
-        self.layers = nn.ModuleList(_Layer(layer) for layer in network.layers)
+        self.layers = ByteLayers(network)
         self.head = nn.Linear(head.in_features, head.out_features)
         self.head.load_state_dict(head.state_dict())
 
     def forward(self, maps: Tensor) -> StructureOutput:
         """Classify maps (batch, 1, size, size)."""
-        image = self.levels(maps).permute(0, 2, 3, 1)
-        for layer in self.layers[:-1]:
-            image = layer(image).round().clamp(0.0, 255.0)
-        embedding = self.layers[-1](image).relu().flatten(1)
+        embedding = self.layers(self.levels(maps).permute(0, 2, 3, 1))
         return StructureOutput(self.head(embedding), embedding)
 
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds per atom."""
         return sum(layer.multiply_adds for layer in self.network.layers) + self.head.weight.numel()
+
+
+class ByteLayers(nn.Module):
+    """The layers of an 8-bit network: images of levels (batch, size, size, 1) -> embeddings (batch, E)."""
+
+    def __init__(self, network: ByteNetwork) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Layer(layer) for layer in network.layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Embed images of levels."""
+        for layer in self.layers[:-1]:
+            image = layer(image).round().clamp(0.0, 255.0)
+        return cast(Tensor, self.layers[-1](image).relu().flatten(1))
 
 
 @dataclass(frozen=True)
@@ -176,8 +187,8 @@ class _Layer(nn.Module):
         super().__init__()
         self.height, self.width = layer.height, layer.width
         self.register_buffer("weights", torch.from_numpy(layer.weights.astype(np.float32)).transpose(1, 2))
-        self.register_buffer("scale", torch.from_numpy(layer.scale))
-        self.register_buffer("bias", torch.from_numpy(layer.bias))
+        self.register_buffer("scale", torch.tensor(layer.scale))
+        self.register_buffer("bias", torch.tensor(layer.bias))
 
     def forward(self, image: Tensor) -> Tensor:
         patches = _patches(image, self.height, self.width)

@@ -12,8 +12,9 @@ import numpy as np
 from ase import Atoms
 
 from mdlens.descriptors import MapSource
-from mdlens.errors import InputError, ModelError
+from mdlens.errors import InputError
 from mdlens.inference import Prediction, StructureModel, load_model
+from mdlens.inference.byte_network import Embedder
 from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
 from mdlens.io.output_columns import PerAtom, Words
 from mdlens.types import BoolArray, Float32Array, Int16Array, Int32Array, IntArray
@@ -232,7 +233,11 @@ def classify_maps(
     probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
     embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
     distance = None if model.distance_limit is None else np.empty(n_atoms, np.float32)
-    predict = _fused(source, model) if model.fused else _by_maps(source, model, min(batch, n_atoms))
+    if model.fused is not None:
+        batch = max(batch, model.fused.at_once)
+        predict = _fused(source, model, model.fused)
+    else:
+        predict = _by_maps(source, model, min(batch, n_atoms))
 
     def run(start: int) -> int:
         chosen = order[start : start + batch]
@@ -261,16 +266,11 @@ def classify_maps(
     )
 
 
-def _fused(source: MapSource, model: StructureModel) -> _Predict:
-    """Predict in the native core as far as the embedding."""
-    if model.fused is None:
-        raise ModelError(f"{model.file}: has no 8-bit network")
-    fused = model.fused
+def _fused(source: MapSource, model: StructureModel, fused: Embedder) -> _Predict:
+    """Predict without maps in between as far as the embedding."""
 
     def predict(chosen: IntArray) -> tuple[Prediction, BoolArray]:
-        embeddings, enough = source.embed(
-            fused.core, chosen, reach=fused.levels.reach, density=fused.levels.density
-        )
+        embeddings, enough = fused.embed(source, chosen)
         return _undecided(model.conclude(embeddings), enough), enough
 
     return predict

@@ -1,0 +1,90 @@
+"""Byte maps and the 8-bit network on a torch device: for machines with a GPU."""
+
+import torch
+from torch import Tensor
+
+from mdlens.descriptors import NeighborsMapSettings
+from mdlens.errors import InputError
+from mdlens.inference.byte_layers import ByteNetwork
+from mdlens.models.byte_cnn import ByteLayers
+from mdlens.types import BoolArray, Float32Array
+
+TIE = 2e-5
+"""Squared distances that agree to this fraction may be tied; the core calls a tie what agrees to 1e-5."""
+
+SHORTEST = 0.05
+"""Distances below this, in local lengths, count as this, as in the core."""
+
+BATCH = 8192
+"""Atoms at a time: 2 GB of the device's memory."""
+
+
+class DeviceNetwork:
+    """Embeds atoms on a device, from the vectors to their neighbours.
+
+    Whole numbers are held as float32, which tensor cores must not round: TF32 is not used.
+
+    Args:
+        network: The layers.
+        settings: How maps are drawn; plain ones (`NeighborsMapSettings.is_plain`).
+        device: Name of a torch device, such as "cuda" or "cuda:1".
+
+    Raises:
+        InputError: If torch has no such device, or the settings are not plain.
+    """
+
+    def __init__(self, network: ByteNetwork, settings: NeighborsMapSettings, device: str) -> None:
+        if settings.candidates is None or settings.scale_neighbors is None or not settings.is_plain:
+            raise InputError("maps in bytes are those of plain settings: scale-free, one channel of ones")
+        try:
+            self.device = torch.device(device)
+            self._layers = ByteLayers(network).to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"torch cannot use the device {device!r}: {reason:.200}") from error
+        self._size, self._levels = settings.size, network.levels
+        self.candidates, self._scale = settings.candidates, settings.scale_neighbors
+
+    @property
+    def vectors_needed(self) -> int:
+        """Neighbours to give for each atom: the candidates, and one that tells whether the last is tied."""
+        return max(self.candidates, self._scale) + 1
+
+    def embed(self, vectors: Float32Array) -> tuple[Float32Array, BoolArray]:
+        """Embed atoms.
+
+        Args:
+            vectors: To the nearest neighbours of each atom, by distance (atoms, `vectors_needed`, 3).
+
+        Returns:
+            The embeddings, and for which atoms they hold (atoms,): not where distances are tied or neighbours
+            are missing, of which the core makes maps with more care.
+        """
+        with torch.no_grad():
+            near = torch.from_numpy(vectors).to(self.device)
+            squares = (near**2).sum(dim=2)
+            careful = self._is_tied(squares) | ~torch.isfinite(squares).all(dim=1)
+            image = self._draw(torch.where(careful[:, None, None], torch.ones_like(near), near))
+            embeddings = self._layers(image)
+        return embeddings.cpu().numpy(), (~careful).cpu().numpy()
+
+    def _is_tied(self, squares: Tensor) -> Tensor:
+        """Tell where a row's distance, or the last candidate's, is tied with the next, (atoms,)."""
+        tied = squares[:, 1:] <= squares[:, :-1] * (1.0 + TIE)
+        return tied[:, : self._size].any(dim=1) | tied[:, self.candidates - 1]
+
+    def _draw(self, near: Tensor) -> Tensor:
+        """Draw maps (atoms, size, size, 1) of levels from vectors (atoms, neighbours, 3)."""
+        length = near[:, : self._scale].norm(dim=2).mean(dim=1)
+        nodes = near[:, : self.candidates] / length[:, None, None]
+        nodes = torch.cat([torch.zeros_like(nodes[:, :1]), nodes], dim=1)
+        rows = nodes[:, : self._size]
+        squares = ((rows[:, :, None] - nodes[:, None]) ** 2).sum(dim=3).clamp(min=SHORTEST**2)
+        itself = torch.eye(self._size, nodes.shape[1], dtype=torch.bool, device=near.device)
+        squares = squares.masked_fill(itself, torch.inf)
+        factor = squares[:, 0, : self._size].clone()  # of each row: d_0k^(1/3), 1 for the atom itself
+        factor[:, 0] = 1.0
+        distance = (squares * factor[:, :, None] ** (1.0 / 6.0)).sqrt()
+        level = (self._levels.reach - distance) * self._levels.density
+        shown = level.topk(self._size, dim=2).values  # by distance, short ones first
+        return shown.round().clamp(0.0, 255.0)[..., None]
