@@ -1,21 +1,18 @@
 #include "mdlens/neighbors.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
 
 #include "filter.hpp"
-#include "lattice.hpp"
-#include "tree.hpp"
+#include "search_index.hpp"
+#include "surroundings.hpp"
 
 namespace mdlens {
 
 namespace {
-
-using Cells = std::array<std::int64_t, 3>;
 
 struct Key {
   double distance2;
@@ -99,108 +96,21 @@ void sort_keys(std::vector<Key>& keys, std::vector<Key>& spare, double limit, co
   insertion_sort(keys.data(), keys.data() + n, less);
 }
 
-std::uint64_t next_identity() {
-  static std::atomic<std::uint64_t> count{0};
-  return ++count;
-}
-
-std::int32_t to_shift(std::int64_t value) {
-  constexpr std::int64_t limit = std::int64_t{1} << 29;  // sums of three must fit 32 bits
-  if (value > limit || value < -limit) throw std::invalid_argument("positions lie more than 2^29 cells away from the cell");
-  return static_cast<std::int32_t>(value);
-}
-
-// The translation, in reduced cell vectors, that brings a position into the reduced cell.
-Cells cells_to_wrap(const Lattice& lattice, const double* position) {
-  Cells cells{};
-  for (int d = 0; d < 3; ++d) {
-    if (!std::isfinite(position[d])) throw std::invalid_argument("positions must be finite");
-    if (!lattice.periodic[d]) continue;
-    const double f = std::floor(lattice.fractional(d, {position[0], position[1], position[2]}));
-    if (!(std::abs(f) < 1e9)) throw std::invalid_argument("positions lie more than 1e9 cells away from the cell");
-    cells[d] = -static_cast<std::int64_t>(f);
-  }
-  return cells;
-}
-
-std::vector<Vec> wrapped(const Lattice& lattice, const double* positions, std::size_t n) {
-  std::vector<Vec> points(n);
-  for (std::size_t a = 0; a < n; ++a) {
-    const Vec offset = lattice.offset(cells_to_wrap(lattice, positions + 3 * a));
-    for (int k = 0; k < 3; ++k) points[a][k] = positions[3 * a + k] + offset[k];
-  }
-  return points;
-}
-
 }  // namespace
 
-struct NeighborSearch::Impl {
-  Lattice lattice;
-  std::uint64_t identity = next_identity();
-  Tree tree;
-  std::vector<Shift> wraps;             // by slot: wrapped = position + wraps . cell
-  Vec low_fraction{}, high_fraction{};  // of the wrapped atoms
-  double magnitude = 0.0;               // largest coordinate: sets the rounding error of a distance
-  double diagonal = 0.0;
+struct NeighborSearch::Impl : SearchIndex {
+  using SearchIndex::SearchIndex;
 
-  Impl(const double* positions, std::size_t n, const Box& box) : lattice(box), tree(wrapped(lattice, positions, n)), wraps(n) {
-    for (std::size_t a = 0; a < n; ++a) {
-      const Cells shift = lattice.given_shift(cells_to_wrap(lattice, positions + 3 * a));
-      wraps[static_cast<std::size_t>(tree.slot[a])] = {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])};
-    }
-    if (n == 0) return;
-    diagonal = tree.bounds[1].diagonal();
-    for (int k = 0; k < 3; ++k) magnitude = std::max({magnitude, std::abs(tree.bounds[1].low[k]), std::abs(tree.bounds[1].high[k])});
-    for (int d = 0; d < 3; ++d) {
-      low_fraction[d] = std::numeric_limits<double>::infinity();
-      high_fraction[d] = -std::numeric_limits<double>::infinity();
-      for (std::size_t s = 0; s < n; ++s) {
-        const double f = lattice.fractional(d, tree.point(s));
-        low_fraction[d] = std::min(low_fraction[d], f);
-        high_fraction[d] = std::max(high_fraction[d], f);
-      }
-    }
-  }
-
-  // The images of the cell that can hold atoms closer than `radius` to `around`, as a range per direction.
-  void image_range(const Bounds& around, double radius, Cells& from, Cells& to) const {
-    constexpr double slack = 1e-9;
-    for (int d = 0; d < 3; ++d) {
-      from[d] = to[d] = 0;
-      if (!lattice.periodic[d]) continue;
-      double middle = 0.0, half = radius / lattice.height[d];
-      for (int k = 0; k < 3; ++k) {
-        middle += lattice.inverse[d][k] * 0.5 * (around.low[k] + around.high[k]);
-        half += std::abs(lattice.inverse[d][k]) * 0.5 * (around.high[k] - around.low[k]);
-      }
-      from[d] = static_cast<std::int64_t>(std::ceil(middle - half - high_fraction[d] - slack));
-      to[d] = static_cast<std::int64_t>(std::floor(middle + half - low_fraction[d] + slack));
-    }
-  }
-
-  void take_image(Workspace& work, const Cells& n, const Bounds& around, double radius) const {
-    const Vec offset = lattice.offset(n);
-    Bounds shifted = around;
-    double size = magnitude;
-    for (int k = 0; k < 3; ++k) {
-      shifted.low[k] -= offset[k];
-      shifted.high[k] -= offset[k];
-      size = std::max(size, std::abs(offset[k]));
-    }
-    const std::size_t start = work.x.size();
-    tree.visit(shifted, radius * (1.0 + 1e-12) + 1e-14 * size, [&](std::size_t begin, std::size_t end) {
-      const auto b = static_cast<std::ptrdiff_t>(begin), e = static_cast<std::ptrdiff_t>(end);
-      work.x.insert(work.x.end(), tree.x.begin() + b, tree.x.begin() + e);
-      work.y.insert(work.y.end(), tree.y.begin() + b, tree.y.begin() + e);
-      work.z.insert(work.z.end(), tree.z.begin() + b, tree.z.begin() + e);
-      const std::size_t before = work.slot.size();
-      work.slot.resize(before + end - begin);
-      std::iota(work.slot.begin() + static_cast<std::ptrdiff_t>(before), work.slot.end(), static_cast<std::uint32_t>(begin));
-    });
-    if (work.x.size() == start) return;
-    const Cells shift = lattice.given_shift(n);
-    work.segment.resize(work.x.size(), static_cast<std::uint32_t>(work.segments.size()));
-    work.segments.push_back({start, work.x.size(), offset, {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])}});
+  static void take(Workspace& work, const Tree& tree, std::size_t begin, std::size_t end) {
+    const auto b = static_cast<std::ptrdiff_t>(begin), e = static_cast<std::ptrdiff_t>(end);
+    work.x.insert(work.x.end(), tree.x.begin() + b, tree.x.begin() + e);
+    work.y.insert(work.y.end(), tree.y.begin() + b, tree.y.begin() + e);
+    work.z.insert(work.z.end(), tree.z.begin() + b, tree.z.begin() + e);
+    const std::size_t before = work.slot.size();
+    work.slot.resize(before + end - begin);
+    std::iota(work.slot.begin() + static_cast<std::ptrdiff_t>(before), work.slot.end(), static_cast<std::uint32_t>(begin));
+    work.segment.resize(work.x.size(), static_cast<std::uint32_t>(work.segments.size() - 1));
+    work.segments.back().end = work.x.size();
   }
 
   // Collects every image closer than `radius` to any atom of the cells around `slot` (to that atom alone where cells are much larger than that).
@@ -215,11 +125,15 @@ struct NeighborSearch::Impl {
       last = slot + 1;
       around = {tree.point(slot), tree.point(slot)};
     }
-    Cells from, to;
-    image_range(around, radius, from, to);
-    for (std::int64_t a = from[0]; a <= to[0]; ++a)
-      for (std::int64_t b = from[1]; b <= to[1]; ++b)
-        for (std::int64_t c = from[2]; c <= to[2]; ++c) take_image(work, {a, b, c}, around, radius);
+    Cells last_image{};
+    visit_images(around, radius, [&](const Cells& image, const Vec& offset, std::size_t begin, std::size_t end) {
+      if (work.segments.empty() || image != last_image) {
+        const Cells shift = lattice.given_shift(image);
+        work.segments.push_back({work.x.size(), work.x.size(), offset, {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])}});
+        last_image = image;
+      }
+      take(work, tree, begin, end);
+    });
     work.search = identity;
     work.first = first;
     work.last = last;
@@ -278,22 +192,6 @@ struct NeighborSearch::Impl {
     }
   }
 
-  // A radius that holds about k atoms, from the density of the smallest branch with enough of them.
-  double guess_radius(std::size_t slot, std::size_t k) const {
-    std::size_t node = tree.leaf_of(slot);
-    while (node > 1 && tree.end_of(node) - tree.begin_of(node) <= 2 * k) node /= 2;
-    const Bounds& box = tree.bounds[node];
-    const double longest = box.longest();
-    double volume = 1.0;
-    for (int d = 0; d < 3; ++d) volume *= std::max(box.high[d] - box.low[d], 0.25 * longest);
-    double radius = 0.7 * std::cbrt(volume * static_cast<double>(k + 1) / static_cast<double>(tree.end_of(node) - tree.begin_of(node)));
-    if (radius > 0.0) return radius;
-    radius = diagonal > 0.0 ? 1e-3 * diagonal : std::numeric_limits<double>::infinity();
-    for (int d = 0; d < 3; ++d)
-      if (lattice.periodic[d]) radius = std::min(radius, std::sqrt(dot(lattice.rows[d], lattice.rows[d])));
-    return std::isfinite(radius) ? radius : 1.0;
-  }
-
   double first_radius(const Workspace& work, std::size_t slot, std::size_t k) const {
     if (work.search != identity || work.reach_k != k) return guess_radius(slot, k);
     if (work.first <= slot && slot < work.last) return work.reach;
@@ -338,11 +236,9 @@ void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighb
   for (;;) {
     if (!impl_->serves(work, slot, radius)) impl_->gather(work, slot, 1.1 * radius);
     impl_->filter(work, slot, radius);
-    const bool complete = !impl_->lattice.any_periodic() && radius > impl_->diagonal * (1.0 + 1e-9);
     const std::size_t found = work.found - 1;
-    if (found >= k || complete) break;
-    const double growth = found > 0 ? std::cbrt(1.2 * static_cast<double>(k) / static_cast<double>(found)) : 2.0;
-    radius *= std::clamp(growth, 1.1, 2.0);
+    if (found >= k || impl_->holds_everything(radius)) break;
+    radius = SearchIndex::wider(radius, found, k);
   }
   impl_->emit(work, slot, radius, k, out);
   if (out.size() == k && out.back().distance2 > 0.0) {
@@ -352,23 +248,11 @@ void NeighborSearch::nearest(std::size_t atom, std::size_t k, std::vector<Neighb
 }
 
 void NeighborSearch::surroundings(std::size_t atom, std::size_t k, bool with_index, Surroundings& out) const {
+  out.count = 0;
+  if (k == 0 || find_surroundings(*impl_, static_cast<std::size_t>(impl_->tree.slot[atom]), k, with_index, out)) return;
   thread_local std::vector<Neighbor> found;
   nearest(atom, k, found);
-  out.count = found.size();
-  int exponent = 0;
-  if (!found.empty()) std::frexp(std::sqrt(found.back().distance2), &exponent);
-  out.unit = std::ldexp(1.0, exponent);
-  for (auto* values : {&out.x, &out.y, &out.z, &out.distance2}) values->resize(out.count + kSurroundingsPadding);
-  out.index.resize(with_index ? out.count + kSurroundingsPadding : 0);
-  const double scale = 1.0 / out.unit;
-  for (std::size_t i = 0; i < out.count; ++i) {
-    const Vec& vector = found[i].vector;
-    out.x[i] = static_cast<float>(vector[0] * scale);
-    out.y[i] = static_cast<float>(vector[1] * scale);
-    out.z[i] = static_cast<float>(vector[2] * scale);
-    out.distance2[i] = static_cast<float>(found[i].distance2 * scale * scale);
-    if (with_index) out.index[i] = found[i].index;
-  }
+  to_surroundings(found, found.size() < k, with_index, out);
 }
 
 }  // namespace mdlens

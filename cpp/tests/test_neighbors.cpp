@@ -9,34 +9,13 @@
 #include "../src/filter.hpp"
 #include "check.hpp"
 #include "mdlens/neighbors.hpp"
+#include "systems.hpp"
 
 namespace {
 
 using mdlens::Box;
 using mdlens::Neighbor;
 using mdlens::NeighborSearch;
-
-const std::vector<Box> kBoxes = {
-    {{10, 0, 0, 0, 10, 0, 0, 0, 10}, {true, true, true}},
-    {{9, 0, 0, 3, 8, 0, -2, 1, 11}, {true, true, true}},
-    {{5, 0, 0, 43, 6, 0, -31, 57, 7}, {true, true, true}},       // strongly skewed
-    {{2.5, 0, 0, 0, 3, 0, 0.4, 0, 2}, {true, true, true}},       // smaller than the cutoff
-    {{30, 0, 0, 0, 30, 0, 0, 0, 1.7}, {true, true, true}},       // thin
-    {{9, 0, 0, 3, 8, 0, -2, 1, 11}, {true, true, false}},
-    {{9, 0, 0, 3, 8, 0, -2, 1, 11}, {false, true, true}},
-    {{0, 0, 0, 3, 4, 1, 0, 0, 0}, {false, true, false}},         // zero vectors where not periodic
-    {{0, 0, 0, 0, 0, 0, 0, 0, 0}, {false, false, false}},
-};
-
-constexpr double kSpread = 6.0;  // atoms lie in [-kSpread, kSpread)^3: outside most of the boxes
-
-std::vector<double> random_positions(std::size_t n, unsigned seed, double spread) {
-  std::mt19937_64 random(seed);
-  std::uniform_real_distribution<double> coordinate(-spread, spread);
-  std::vector<double> positions(3 * n);
-  for (double& x : positions) x = coordinate(random);
-  return positions;
-}
 
 double product(const std::array<double, 3>& a, const std::array<double, 3>& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
@@ -134,97 +113,6 @@ void check_nearest(const std::vector<double>& positions, const Box& box, std::si
   }
 }
 
-using Entry = std::array<double, 3>;
-
-// The vectors in `found` shorter than `limit`, as given and as the float search gave them, must be the same up to the rounding of floats.
-void check_same_vectors(const std::vector<Neighbor>& found, const mdlens::Surroundings& around, double limit) {
-  std::vector<bool> taken(around.count, false);
-  for (const Neighbor& image : found) {
-    const double length = std::sqrt(image.distance2), slack = 2e-7 * length + 1e-14;
-    if (length > limit) continue;
-    bool matched = false;
-    for (std::size_t i = 0; i < around.count && !matched; ++i) {
-      const Entry vector{around.x[i] * around.unit, around.y[i] * around.unit, around.z[i] * around.unit};
-      bool same = !taken[i] && (around.index.empty() || around.index[i] == image.index);
-      for (std::size_t k = 0; k < 3; ++k) same = same && std::abs(vector[k] - image.vector[k]) <= slack;
-      if (!same) continue;
-      CHECK(std::abs(around.distance2[i] * around.unit * around.unit - image.distance2) <= 1e-6 * image.distance2 + 1e-28);
-      taken[i] = matched = true;
-    }
-    CHECK(matched);
-  }
-}
-
-// `surroundings` must hold what `nearest` finds, nothing but what `within` finds up to its last distance, and be sorted.
-void check_surroundings(const std::vector<double>& positions, const Box& box, std::size_t k) {
-  const std::size_t n = positions.size() / 3;
-  const NeighborSearch search(positions.data(), n, box);
-  std::vector<Neighbor> found;
-  mdlens::Surroundings around;
-  for (std::size_t step = 0; step < n; ++step) {
-    const std::size_t atom = step % 3 ? static_cast<std::size_t>(search.spatial_order()[step]) : step;  // mostly close to the last one
-    search.nearest(atom, k, found);
-    search.surroundings(atom, k, step % 2 == 0, around);
-    CHECK(around.count >= found.size());
-    CHECK(around.index.size() == (step % 2 == 0 ? around.x.size() : 0));
-    CHECK(around.x.size() >= around.count + mdlens::kSurroundingsPadding);
-    CHECK(std::is_sorted(around.distance2.begin(), around.distance2.begin() + static_cast<std::ptrdiff_t>(around.count)));
-    if (found.empty()) continue;
-    CHECK(around.count == found.size() || found.size() == k);
-    const double last = std::sqrt(double{around.distance2[around.count - 1]}) * around.unit;
-    check_same_vectors(found, around, last * (1 - 1e-6));
-    search.within(atom, last * (1 + 1e-6) + 1e-14, found);
-    CHECK(found.size() >= around.count);
-    check_same_vectors(found, around, last * (1 - 1e-6));
-  }
-}
-
-void test_surroundings() {
-  unsigned seed = 100;
-  for (const Box& box : kBoxes)
-    for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{33}, std::size_t{400}}) {
-      auto positions = random_positions(n, seed++, kSpread);
-      if (n == 400) std::copy_n(positions.begin(), 60, positions.begin() + 60);  // twenty atoms on top of others
-      for (const std::size_t k : {std::size_t{1}, std::size_t{14}, std::size_t{96}, std::size_t{300}}) check_surroundings(positions, box, k);
-    }
-}
-
-// The same surroundings in metres and in units that overflow a float.
-void test_surroundings_of_any_size() {
-  for (const double unit : {1e-30, 1e-10, 1.0, 1e25}) {
-    auto positions = random_positions(300, 11, kSpread);
-    for (double& x : positions) x *= unit;
-    Box box = kBoxes[1];
-    for (double& x : box.cell) x *= unit;
-    const NeighborSearch search(positions.data(), 300, box);
-    std::vector<Neighbor> found;
-    mdlens::Surroundings around;
-    for (std::size_t atom = 0; atom < 300; ++atom) {
-      search.nearest(atom, 50, found);
-      search.surroundings(atom, 50, true, around);
-      CHECK(around.count >= 50);
-      for (std::size_t i = 0; i < 50; ++i) {
-        CHECK(around.index[i] == found[i].index);
-        CHECK(std::abs(around.x[i] * around.unit - found[i].vector[0]) <= 2e-7 * std::sqrt(found[i].distance2));
-      }
-    }
-  }
-}
-
-// Clusters far apart, a line and a plane of atoms: cells much longer than what is searched.
-void test_surroundings_of_sparse_systems() {
-  const auto cluster = random_positions(90, 12, 2.0);
-  std::vector<double> clusters, line, plane;
-  for (std::size_t i = 0; i < 90; ++i) {
-    const double far = i % 3 == 0 ? 0.0 : (i % 3 == 1 ? 1e5 : -3e6);
-    clusters.insert(clusters.end(), {cluster[3 * i] + far, cluster[3 * i + 1] - far, cluster[3 * i + 2]});
-    line.insert(line.end(), {1000.0 * cluster[3 * i], 0.0, 0.0});
-    plane.insert(plane.end(), {cluster[3 * i], 0.5, cluster[3 * i + 2]});
-  }
-  for (const auto& positions : {clusters, line, plane})
-    for (const std::size_t k : {std::size_t{5}, std::size_t{40}, std::size_t{200}}) check_surroundings(positions, kBoxes.back(), k);
-}
-
 void test_against_brute_force() {
   unsigned seed = 1;
   for (const Box& box : kBoxes)
@@ -317,9 +205,6 @@ void test_wrong_input() {
 
 int main() {
   test_against_brute_force();
-  test_surroundings();
-  test_surroundings_of_any_size();
-  test_surroundings_of_sparse_systems();
   test_filters();
   test_coincident_atoms();
   test_far_atom_costs_nothing();

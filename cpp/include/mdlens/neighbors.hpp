@@ -27,9 +27,10 @@ constexpr std::size_t kSurroundingsPadding = 64;
 struct Surroundings {
   std::size_t count = 0;
   double unit = 1.0;  // the length in which everything below is given: a power of two, so that any unit of length fits floats
+  float complete2 = 0.0f;  // every image whose squared distance is smaller is listed
   std::vector<float> x, y, z;       // from the central atom to the neighbour's image: a difference of doubles, right to about one part in 10^7
   std::vector<float> distance2;     // x^2 + y^2 + z^2, ascending
-  std::vector<std::int32_t> index;  // of the neighbours; filled only if it was asked for
+  std::vector<std::int32_t> index;  // of the neighbours; only if it was asked for
 };
 
 // Atoms sorted into cells of equal population, whatever the volume (see tree.hpp). Immutable once built, so any number of threads may query it; each
@@ -57,8 +58,9 @@ class NeighborSearch {
   void nearest(std::size_t atom, std::size_t k, std::vector<Neighbor>& out) const;
 
   // The k nearest images (all there are, if the system has fewer) and perhaps some more: for kernels that draw an atom's surroundings and need neither
-  // doubles nor shifts. No image that is left out is closer than the last one that is listed, so what is tied with the k-th may be read off unless
-  // the list ends in the tie; then ask for more. How many come back beyond k, and the order of equal distances, depend on earlier queries.
+  // doubles nor shifts. No image that is left out is closer than the last one that is listed, and mostly there is a gap, up to `complete2`: so what is
+  // tied with the k-th may be read off, unless the tie reaches `complete2`; then ask for more. How many come back beyond k, and the order of equal
+  // distances, depend on earlier queries.
   void surroundings(std::size_t atom, std::size_t k, bool with_index, Surroundings& out) const;
 
  private:
