@@ -27,8 +27,9 @@ struct Shared {
 
 struct Workspace {
   Shared region, cell;
-  Vec origin{};       // of the clouds
-  double unit = 1.0;  // of the clouds: a power of two
+  // Of the clouds. One origin for a whole system and a power of two for a unit: a difference of coordinates has the same bits whatever was asked before.
+  Vec origin{};
+  double unit = 1.0;
   Picked picked;
   double reach = 0.0;  // a little above the last k-th distance
   std::size_t reach_k = 0, next_slot = 0;
@@ -47,6 +48,9 @@ constexpr double kRegion = 2.2, kStray = 0.6, kCell = 0.9, kAlone = 4.0;
 
 // A query looks this much farther than the k-th neighbour of the one before.
 constexpr double kReach = 1.05;
+
+// Coordinates have 48 bits: neighbours this much closer than the system is large have no exact distances.
+constexpr double kClosest = 4e-8;
 
 // How much wider than the first query a search is, so that it serves the next ones too, and how wide it may be for one to use it.
 constexpr double kRegionMargin = 1.12, kCellMargin = 1.04, kWidestRegion = 2.0, kWidestCell = 1.25;
@@ -77,7 +81,8 @@ void gather_region(const SearchIndex& index, Workspace& work, std::size_t slot, 
   int exponent = 0;
   std::frexp(radius, &exponent);
   work.unit = std::ldexp(1.0, exponent);
-  for (int d = 0; d < 3; ++d) work.origin[d] = 0.5 * (around.low[d] + around.high[d]);
+  const Bounds& all = index.tree.bounds[1];
+  for (int d = 0; d < 3; ++d) work.origin[d] = 0.5 * (all.low[d] + all.high[d]);
   Cloud& cloud = region.cloud;
   const std::array<const double*, 3> from{index.tree.x.data(), index.tree.y.data(), index.tree.z.data()};
   const double scale = 1.0 / work.unit;
@@ -115,7 +120,8 @@ void cull_cell(const SearchIndex& index, Workspace& work, std::size_t slot, doub
     box.low[d] = static_cast<float>((around.low[d] - work.origin[d]) * scale);
     box.high[d] = static_cast<float>((around.high[d] - work.origin[d]) * scale);
   }
-  const double slack = cell.radius * scale * (1 + 1e-5) + 1e-5;  // far above the rounding of floats
+  const double reach = cell.radius * scale;
+  const double slack = reach * (1 + 1e-5) + 1e-6 * (index.diagonal * scale + reach);  // far above the rounding of floats
   cell.cloud.make_room(work.region.cloud.size);
   kernel().cull(work.region.cloud, box, static_cast<float>(slack * slack), cell.cloud);
   cell.cloud.close();
@@ -179,7 +185,6 @@ std::size_t search_within(Workspace& work, std::size_t slot, double radius, std:
 }  // namespace
 
 bool find_surroundings(const SearchIndex& index, std::size_t slot, std::size_t k, bool with_index, Surroundings& out) {
-  constexpr float closest2 = 1e-13f;
   Workspace& work = workspace();
   double radius = first_radius(index, work, slot, k);
   for (;;) {
@@ -191,9 +196,11 @@ bool find_surroundings(const SearchIndex& index, std::size_t slot, std::size_t k
     radius = SearchIndex::wider(radius, found, k);
   }
   work.next_slot = slot + 1;
-  if (out.count > 0 && out.distance2[0] <= closest2) return false;
+  if (out.count == 0) return true;
+  const double farthest = std::sqrt(double{out.distance2[std::min(k, out.count) - 1]}) * work.unit;
+  if (std::sqrt(double{out.distance2[0]}) * work.unit <= kClosest * (index.diagonal + farthest)) return false;
   if (out.count >= k) {
-    work.reach = kReach * std::sqrt(double{out.distance2[k - 1]}) * work.unit;
+    work.reach = kReach * farthest;
     work.reach_k = k;
   }
   return true;

@@ -9,7 +9,7 @@
 
 namespace mdlens {
 
-// False where floats cannot tell the neighbours apart (some are more than a million times closer than the k-th): `out` is then worth nothing.
+// False where floats cannot tell the neighbours apart (some are ten million times closer than the system is large): `out` is then worth nothing.
 bool find_surroundings(const SearchIndex& index, std::size_t slot, std::size_t k, bool with_index, Surroundings& out);
 
 // What a search in doubles found, as floats; `is_all` if there is nothing beyond it.

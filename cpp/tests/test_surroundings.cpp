@@ -121,6 +121,28 @@ void test_surroundings_of_a_crystal() {
   check_surroundings(positions, {{6, 0, 0, 0, 6, 0, 0, 0, 6}, {true, true, true}}, 141);
 }
 
+// What was asked before must not change a bit of the answer, the order of equal distances included.
+void test_history_does_not_matter() {
+  for (const Box& box : kBoxes) {
+    auto positions = random_positions(700, 21, kSpread);
+    for (std::size_t i = 0; i < 900; ++i) positions[i] = 0.5 * std::round(2 * positions[i]);  // many ties
+    const NeighborSearch walked(positions.data(), 700, box), jumped(positions.data(), 700, box);
+    mdlens::Surroundings expected, found;
+    for (std::size_t step = 0; step < 700; ++step) {
+      const auto atom = static_cast<std::size_t>(walked.spatial_order()[step]);
+      if (step % 3 == 0) walked.surroundings(static_cast<std::size_t>(walked.spatial_order()[(step * 97) % 700]), 200, false, found);
+      if (step % 50 == 49) jumped.surroundings(step, 7, false, found);
+      walked.surroundings(atom, 60, true, found);
+      jumped.surroundings(atom, 60, true, expected);
+      const auto ratio = static_cast<float>(found.unit / expected.unit);
+      const std::size_t n = std::min(found.count, expected.count);
+      for (std::size_t i = 0; i < n; ++i)
+        CHECK(found.index[i] == expected.index[i] && found.x[i] * ratio == expected.x[i] && found.y[i] * ratio == expected.y[i] &&
+              found.z[i] * ratio == expected.z[i] && found.distance2[i] * ratio * ratio == expected.distance2[i]);
+    }
+  }
+}
+
 mdlens::Cloud random_cloud(std::size_t n, std::mt19937_64& random) {
   std::normal_distribution<double> coordinate(0.0, 0.5);
   const mdlens::SurroundingsKernel kernel = mdlens::available_surroundings_kernels().back();
@@ -199,5 +221,6 @@ int main() {
   test_surroundings_of_any_size();
   test_surroundings_of_sparse_systems();
   test_surroundings_of_a_crystal();
+  test_history_does_not_matter();
   test_kernels();
 }

@@ -59,8 +59,8 @@ class NeighborSearch {
 
   // The k nearest images (all there are, if the system has fewer) and perhaps some more: for kernels that draw an atom's surroundings and need neither
   // doubles nor shifts. No image that is left out is closer than the last one that is listed, and mostly there is a gap, up to `complete2`: so what is
-  // tied with the k-th may be read off, unless the tie reaches `complete2`; then ask for more. How many come back beyond k, and the order of equal
-  // distances, depend on earlier queries.
+  // tied with the k-th may be read off, unless the tie reaches `complete2`; then ask for more. How many come back beyond k depends on
+  // earlier queries; the images themselves, their order and their bits (but for the unit) do not.
   void surroundings(std::size_t atom, std::size_t k, bool with_index, Surroundings& out) const;
 
  private:
