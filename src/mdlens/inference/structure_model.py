@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,42 @@ class Prediction:
     distance: Float32Array | None
 
 
+class _Session:
+    """A graph in the runtime, opened when it is first run: a fused network leaves most of them unused.
+
+    Args:
+        data: The graph, checked.
+        file: The model file it is from.
+    """
+
+    def __init__(self, data: bytes, file: Path) -> None:
+        self._data = data
+        self._file = file
+        self._lock = Lock()
+        self._opened: Any = None
+
+    def run(self, names: list[str], values: dict[str, Float32Array]) -> list[Float32Array]:
+        """Give the outputs of these names; safe in several threads.
+
+        Raises:
+            ModelError: If the runtime refuses the graph.
+        """
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+        outputs: list[Float32Array] = self._opened.run(names, values)
+        return outputs
+
+    def _open(self) -> Any:
+        try:
+            return onnxruntime.InferenceSession(
+                self._data, _session_options(), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime's exceptions share no base class
+            problem = " ".join(str(error).split())[:200]
+            raise ModelError(f"{self._file}: the runtime refuses it: {problem}; {_REMEDY}") from error
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StructureModel:
     """A per-atom structure classifier read from a model file; carries no code.
@@ -63,8 +100,8 @@ class StructureModel:
     embedding_size: int
     file: Path
     fused: Embedder | None = field(repr=False)
-    _session: Any = field(repr=False)
-    _tail: Any = field(repr=False)
+    _session: _Session = field(repr=False)
+    _tail: _Session | None = field(repr=False)
     _data: bytes = field(repr=False)
 
     @property
@@ -223,7 +260,7 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
     """Load a model by the name of an installed one or by the path of a model file.
 
     The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but
-    arithmetic.
+    arithmetic. Of a file that comes with the package only damage is looked for here; it is run by the tests.
 
     Args:
         model: An installed name (see `installed_models`) or the path of an .onnx file.
@@ -237,12 +274,13 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
 
 def _open(file: Path, data: bytes) -> StructureModel:
     """Check the contents of a model file and open them; `file` is where they are from."""
+    installed = file.parent == _pretrained()
     try:
-        graph = parse_graph(data, batch=BATCH)
+        graph = parse_graph(data, batch=BATCH, known=installed)
         metadata = read_metadata(graph)
         embedding_size = _check_ports(graph.graph, metadata)
-        session = _open_session(graph.SerializeToString())
-        fused, tail = _open_fused(graph, metadata)
+        session = _Session(graph.SerializeToString(), file)
+        fused, tail = _open_fused(graph, metadata, file)
     except (InputError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: {error}; {_REMEDY}") from error
     loaded = StructureModel(
@@ -254,8 +292,9 @@ def _open(file: Path, data: bytes) -> StructureModel:
         _tail=tail,
         _data=data,
     )
-    _probe(loaded)
-    _compare_fused(loaded)
+    if fused is None or not installed:
+        _probe(loaded)
+        compare_fused(loaded)
     return loaded
 
 
@@ -349,33 +388,35 @@ def _shape_text(shape: tuple[int | None, ...]) -> str:
     return "(" + ", ".join("batch" if size is None else str(size) for size in shape) + ")"
 
 
-def _open_session(data: bytes) -> Any:
+def _session_options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = (
         1  # `predict` spreads whole batches over threads instead, which scales better
     )
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's exceptions share no base class
-        raise InputError(f"the runtime refuses it: {' '.join(str(error).split())[:200]}") from error
+    return options
 
 
 def _probe(model: StructureModel) -> None:
     """Run two blank maps: a model that cannot run is refused here, not in the middle of a trajectory."""
     size = model.settings.size
     try:
-        model.predict(np.zeros((2, len(model.settings.channels), size, size), np.float32), threads=1)
+        blank = np.zeros((2, len(model.settings.channels), size, size), np.float32)
+        embeddings = model.predict(blank, threads=1)[1]
+        if model.fused is not None:
+            model.conclude(embeddings)
     except ModelError:
         raise
-    except Exception as error:  # see `_open_session`
+    except Exception as error:  # see `_Session`
         raise ModelError(
             f"{model.file}: it does not run: {' '.join(str(error).split())[:200]}; {_REMEDY}"
         ) from error
 
 
-def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[Embedder | None, Any]:
+def _open_fused(
+    graph: onnx.ModelProto, metadata: ModelMetadata, file: Path
+) -> tuple[Embedder | None, _Session | None]:
     """Hand the 8-bit network of a graph to the core, and what follows the embedding to the runtime."""
     network = read_byte_network(graph.graph)
     if network is None or not metadata.descriptor.is_plain:
@@ -384,11 +425,17 @@ def _open_fused(graph: onnx.ModelProto, metadata: ModelMetadata) -> tuple[Embedd
         raise InputError(
             f"its 8-bit network takes maps of {network.size} pixels a side, not its description's"
         )
-    return FusedNetwork(network), _open_session(embedding_to_outputs(graph).SerializeToString())
+    return FusedNetwork(network), _Session(embedding_to_outputs(graph).SerializeToString(), file)
 
 
-def _compare_fused(model: StructureModel) -> None:
-    """Refuse a file whose 8-bit arrays are not what its graph computes with."""
+def compare_fused(model: StructureModel) -> None:
+    """Refuse a file whose 8-bit arrays are not what its graph computes with.
+
+    `load_model` does so with every file but those that come with the package, which its tests compare.
+
+    Raises:
+        ModelError: If core and graph give different embeddings.
+    """
     if not isinstance(model.fused, FusedNetwork):
         return
     size = model.settings.size
