@@ -137,8 +137,8 @@ nb::ndarray<nb::numpy, float> shell_mean(const NeighborSearch& search, Input<flo
   return out.release();
 }
 
-nb::ndarray<nb::numpy, std::int64_t> spatial_order(const NeighborSearch& search) {
-  Output<std::int64_t> order({search.size()});
+nb::ndarray<nb::numpy, std::int32_t> spatial_order(const NeighborSearch& search) {
+  Output<std::int32_t> order({search.size()});
   std::copy(search.spatial_order().begin(), search.spatial_order().end(), order.data());
   return order.release();
 }

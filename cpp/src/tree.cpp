@@ -50,20 +50,24 @@ double Bounds::longest() const { return std::max({high[0] - low[0], high[1] - lo
 
 double Bounds::diagonal() const { return std::sqrt(dot({high[0] - low[0], high[1] - low[1], high[2] - low[2]}, {high[0] - low[0], high[1] - low[1], high[2] - low[2]})); }
 
-Tree::Tree(const std::vector<Vec>& points) : x(points.size()), y(points.size()), z(points.size()), atom(points.size()), slot(points.size()) {
+Tree::Tree(std::vector<Vec> points) : atom(points.size()) {
   const std::size_t n = points.size();
   while ((n >> depth) >= kCellAtoms) ++depth;
   bounds.resize(2 * first_leaf());
   std::vector<Item> items(n);
   for (std::size_t a = 0; a < n; ++a) items[a] = {points[a], static_cast<std::int32_t>(a)};
+  points = std::vector<Vec>();
   if (n > 0) split(*this, items, 1);
+  for (auto* values : {&x, &y, &z}) values->resize(n);
   for (std::size_t s = 0; s < n; ++s) {
     x[s] = items[s].point[0];
     y[s] = items[s].point[1];
     z[s] = items[s].point[2];
     atom[s] = items[s].atom;
-    slot[static_cast<std::size_t>(items[s].atom)] = static_cast<std::int32_t>(s);
   }
+  items = std::vector<Item>();
+  slot.resize(n);
+  for (std::size_t s = 0; s < n; ++s) slot[static_cast<std::size_t>(atom[s])] = static_cast<std::int32_t>(s);
 }
 
 std::size_t Tree::begin_of(std::size_t node) const {

@@ -37,7 +37,8 @@ struct Tree {
   std::vector<std::int32_t> slot;    // atom -> slot
   std::vector<Bounds> bounds;        // by node
 
-  explicit Tree(const std::vector<Vec>& points);
+  // Takes the points over and frees them as soon as they are sorted.
+  explicit Tree(std::vector<Vec> points);
 
   std::size_t size() const { return atom.size(); }
   std::size_t first_leaf() const { return std::size_t{1} << depth; }

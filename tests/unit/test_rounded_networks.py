@@ -19,6 +19,7 @@ from mdlens.inference.byte_network import read_byte_network
 from mdlens.inference.description import write_metadata
 from mdlens.learning.export import export_model
 from mdlens.models import ByteNeighborsCNN, RoundedNeighborsCNN, multiply_adds
+from mdlens.workflows.crystal import assign, classify_maps
 
 SETTINGS = NeighborsMapSettings(size=32, candidates=63)
 CLASSES = ("a", "b", "c")
@@ -140,6 +141,23 @@ def test_fused_classification_equals_the_reference(model: StructureModel, seed: 
     reference = mdlens.classify(atoms, replace(model, fused=None), threads=1)
     assert np.mean(fused.labels == reference.labels) >= 0.995  # an untrained network has many close calls
     np.testing.assert_allclose(fused.probabilities, reference.probabilities, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_labels_and_confidence_do_not_need_every_class(
+    model: StructureModel, average: bool, fused: bool
+) -> None:
+    used = model if fused else replace(model, fused=None)
+    used = replace(used, metadata=replace(model.metadata, threshold=0.4))  # some atoms are unknown
+    source = MapSource(crystal(0), model.settings, threads=1)
+    whole = classify_maps(source, used, average=average, batch=50)
+    part = classify_maps(source, used, average=average, every_class=False, batch=50)
+    assert part.probabilities.shape == (len(source), 1)
+    np.testing.assert_array_equal(part.confidence, whole.confidence)
+    np.testing.assert_array_equal(part.labels, whole.labels)
+    np.testing.assert_array_equal(whole.labels, assign(whole.probabilities, used.ids, used.threshold))
+    assert part.counts() == whole.counts()
 
 
 def test_perfect_crystal_gives_the_same_answer_for_every_atom(model: StructureModel) -> None:

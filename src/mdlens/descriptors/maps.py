@@ -42,7 +42,7 @@ class MapSource:
         positions, cell, pbc = validate_system(atoms.positions, atoms.cell.array, atoms.pbc)
         self._kinds, self._weights = _kinds(atoms, settings.channels)
         self._search = _core.NeighborSearch(positions, cell, pbc)
-        self.order: IntArray = self._search.spatial_order
+        self.order: Int32Array = self._search.spatial_order
 
     def __len__(self) -> int:
         """Count the atoms of the frame."""

@@ -211,6 +211,7 @@ def classify_maps(
     threads: int = 0,
     embeddings: bool = False,
     average: bool = False,
+    every_class: bool = True,
     batch: int = BATCH,
     progress: Callable[[int], None] | None = None,
 ) -> Classification:
@@ -225,12 +226,16 @@ def classify_maps(
         threads: Threads to use; 0 takes every processor of this process.
         embeddings: Whether to keep the embeddings.
         average: Whether to average the probabilities over the first shell.
+        every_class: Whether to keep the probability of every class; if not, `Classification.probabilities`
+            holds the highest alone, (N, 1), which is what a file needs. Nothing else changes.
         batch: Atoms per batch.
         progress: Called with the number of atoms of each finished batch.
     """
     n_atoms, order = len(source), source.order
     known = np.empty(n_atoms, np.bool_)
-    probabilities = np.empty((n_atoms, len(model.classes)), np.float32)
+    whole = every_class or average
+    probabilities = np.empty((n_atoms, len(model.classes) if whole else 1), np.float32)
+    labels = np.empty(n_atoms, np.int32)
     embedded = np.empty((n_atoms, model.embedding_size), np.float32) if embeddings else None
     distance = None if model.distance_limit is None else np.empty(n_atoms, np.float32)
     if model.fused is not None:
@@ -240,9 +245,10 @@ def classify_maps(
         predict = _by_maps(source, model, min(batch, n_atoms))
 
     def run(start: int) -> int:
-        chosen = order[start : start + batch]
+        chosen = order[start : start + batch].astype(np.int64)
         part, known[chosen] = predict(chosen)
-        probabilities[chosen] = part.probabilities
+        probabilities[chosen] = part.probabilities if whole else _highest(part.probabilities)
+        labels[chosen] = assign(part.probabilities, model.ids, model.threshold)
         if embedded is not None:
             embedded[chosen] = part.embeddings
         if distance is not None:
@@ -252,18 +258,26 @@ def classify_maps(
     _run_all(run, range(0, n_atoms, batch), threads, progress or (lambda _: None))
     if average:
         probabilities = source.shell_mean(probabilities, neighbors=SHELL, threads=threads)
+        labels = assign(probabilities, model.ids, model.threshold)
+        probabilities = probabilities if every_class else _highest(probabilities)
         if distance is not None:
             distance = source.shell_mean(distance[:, None], neighbors=SHELL, threads=threads)[:, 0]
     if distance is not None:
         known &= distance <= np.float32(model.distance_limit)
+    labels[~known] = UNKNOWN_ID
     return Classification(
-        labels=np.where(known, assign(probabilities, model.ids, model.threshold), np.int32(UNKNOWN_ID)),
+        labels=labels,
         probabilities=probabilities,
         embeddings=embedded,
         classes=model.classes,
         ids=model.ids,
         distance=distance,
     )
+
+
+def _highest(probabilities: Float32Array) -> Float32Array:
+    """Reduce probabilities (N, classes) to the highest of each atom (N, 1)."""
+    return np.asarray(probabilities.max(axis=1, keepdims=True), np.float32)
 
 
 def _fused(source: MapSource, model: StructureModel, fused: Embedder) -> _Predict:

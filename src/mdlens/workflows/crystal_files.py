@@ -307,7 +307,12 @@ class _Run:
         except InputError as error:
             raise InputError(f"{self.place(number)}{error}") from error
         result = classify_maps(
-            source, self.model, average=self.average, threads=self.threads, progress=progress
+            source,
+            self.model,
+            average=self.average,
+            every_class=False,
+            threads=self.threads,
+            progress=progress,
         )
         if self.builder is not None:
             self.builder.add(number, atoms, source, result)
