@@ -12,7 +12,7 @@ import zstandard
 from mdlens import _core
 from mdlens.errors import FormatError, InputError, MdlensError
 
-CHUNK: Final = 1 << 22
+CHUNK: Final = 1 << 20
 BITE: Final = 1 << 16  # of unpacked bytes: at most so many before a damaged place are lost
 ZSTD_INPUT: Final = 1 << 8  # small bites: four bytes of a hostile file may stand for 128 KiB
 LONGEST_LINE: Final = 1 << 20
