@@ -137,17 +137,17 @@ nb::ndarray<nb::numpy, float> shell_mean(const NeighborSearch& search, Input<flo
   return out.release();
 }
 
-nb::ndarray<nb::numpy, std::int32_t> spatial_order(const NeighborSearch& search) {
-  Output<std::int32_t> order({search.size()});
-  std::copy(search.spatial_order().begin(), search.spatial_order().end(), order.data());
-  return order.release();
+// A view: the search lives as long as it.
+nb::object spatial_order(const nb::handle& self) {
+  const auto& order = nb::cast<const NeighborSearch&>(self).spatial_order();
+  return nb::cast(nb::ndarray<nb::numpy, const std::int32_t, nb::ndim<1>>(order.data(), {order.size()}, self));
 }
 
 void bind_neighbors(nb::module_& m) {
   nb::class_<NeighborSearch>(m, "NeighborSearch")
       .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"))
       .def("__len__", &NeighborSearch::size)
-      .def_prop_ro("spatial_order", &spatial_order, nb::rv_policy::automatic)
+      .def_prop_ro("spatial_order", &spatial_order)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
       .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"))
       .def("nearest_vectors", &nearest_vectors, nb::arg("k"), nb::arg("atoms"), nb::arg("threads"))

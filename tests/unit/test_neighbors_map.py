@@ -214,3 +214,11 @@ def test_maps_do_not_depend_on_threads_or_batches():
 def test_an_instruction_set_must_exist():
     with pytest.raises(InputError, match="choose automatic, portable, avx2 or avx512"):
         draw(LATTICES["fcc"], NeighborsMapSettings(), "mmx")
+
+
+def test_the_order_outlives_its_source():
+    atoms = noised("fcc", (7, 7, 7), 0.1)
+    order = MapSource(atoms, NeighborsMapSettings()).order
+    again = MapSource(atoms, NeighborsMapSettings())  # may take memory that was freed
+    assert not order.flags.writeable
+    np.testing.assert_array_equal(order, again.order)
