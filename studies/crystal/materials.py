@@ -94,6 +94,7 @@ MATERIALS = (
         potential="Mg_mm.eam.fs",
         melting=914.0,
         origin="published for the potential (Sun 2006)",
+        melt_at=1.5,  # at twice the melting temperature and no pressure it boils
     ),
     Material(
         name="Ti",
