@@ -2,7 +2,8 @@
 
 Frames of the acceptance set (studies/crystal/data): crystals and liquids at the melting temperature,
 whole and with half of the atoms missing, for every instruction set of this processor, and on a torch
-device (the processor). A level on edge is rounded either way, so probabilities are not equal to the last bit. Exits with an error where fewer than 99.99 % of the atoms get the same label.
+device (the processor). A level on edge is rounded either way, so probabilities are not equal to the last
+bit. Exits with an error where fewer than 99.99 % of the atoms get the same label.
 
     python benchmarks/agreement.py [--materials Al Fe Mg Si]
 """

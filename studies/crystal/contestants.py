@@ -24,7 +24,7 @@ from mdlens.workflows.crystal import SHELL, classify_maps
 HERE = Path(__file__).parent
 CUTOFFS = HERE / "ptm_cutoffs.json"
 MODELS = HERE / "models"
-KEYS = {"default": "mdlens"}
+KEYS = {"default": "mdlens", "robust": "mdlens_robust"}
 RIVALS = ("ptm_0.1", "ptm_none", "ptm_tuned", "acna", "icna", "ackland_jones", "ids")
 # The classes a method can name; it is not asked about others.
 KNOWN = {

@@ -123,8 +123,9 @@ def thermal_part(phases: Sequence[Phase], rows: Mapping[str, Mapping[str, Mappin
         entry |= {k: at_melting[k] for k in ("runs", "snapshots", "atoms")}
         for name in contestants_of(at_melting):
             entry[name] = {"accuracy_at_tm": at_melting[name]}
-            if "0.80" in ladder:
-                entry[name]["accuracy_at_0.8_tm"] = ladder["0.80"][name]
+            for rung in ("0.80", "1.20"):
+                if rung in ladder:
+                    entry[name][f"accuracy_at_{rung.rstrip('0')}_tm"] = ladder[rung][name]
         for source, figures in PUBLISHED.items():
             if phase.name in figures:
                 entry[source] = {"accuracy_at_tm": {"value": figures[phase.name]}}

@@ -32,6 +32,8 @@ MARKS = {"published_dc4": "*", "published_dc3": "P"}
 MODELS = {
     "mdlens": "#0b6e4f",
     "mdlens_averaged": "#58b795",
+    "mdlens_robust": "#6f5fb0",
+    "mdlens_robust_averaged": "#b0a6dd",
 }
 GRID = "#e8e8e8"
 COLUMNS = 4
@@ -97,7 +99,7 @@ def draw_missing(results: Results) -> Figure:
     """Accuracy over temperature and missing atoms, one row for each method, one column for each crystal."""
     maps = results["distorted_by_temperature"]
     names = [n for n in ("Al", "Fe", "Zr", "Si") if n in maps]
-    methods = ("mdlens", "mdlens_averaged", "ptm_none")
+    methods = (*tables.robust(results), "ptm_none")
     size = (2.5 * len(names) + 1.2, 2.2 * len(methods) + 0.5)
     figure, axes = plt.subplots(len(methods), len(names), figsize=size, squeeze=False, layout="constrained")
     for i, method in enumerate(methods):

@@ -9,7 +9,8 @@ Crystals climb a ladder of temperatures until their inherent structure is no lon
 metastability. A snapshot there, with less than 90 % of the class, is dropped and ends the run. An atom keeps
 the class where PTM (RMSD below 0.1) of the minimised copy agrees; others (defects made by the heat) get -1
 and take no part. Liquids are disordered by preparation, and checked: the median atom has left its site by
-more than a neighbour distance, and the melt is whole: one at half again the volume of the crystal has cavities.
+more than a neighbour distance, and the melt is whole: one at half again the volume of the crystal has
+cavities.
 """
 
 import argparse
@@ -130,7 +131,7 @@ def crystal_labels(material: Material, inherent: Atoms) -> np.ndarray | None:
 
 
 def liquid_labels(start: Atoms, snapshot: Atoms) -> np.ndarray | None:
-    """The disordered class for all, or None when the median atom is still near its site or the melt has torn."""
+    """The disordered class for all, or None when the median atom is near its site or the melt has torn."""
     if snapshot.get_volume() > TORN * start.get_volume():
         return None
     sites = start.get_scaled_positions() @ snapshot.cell

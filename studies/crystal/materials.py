@@ -74,6 +74,8 @@ MATERIALS = (
         potential="lj:0.0103,3.405,8.5125",
         melting=84.0,
         origin="argon; Lennard-Jones melts at 0.69 epsilon, 83 K",
+        melt_at=1.35,  # as magnesium
+        melt_for=8.0,
     ),
     Material(
         name="Fe",

@@ -1,9 +1,9 @@
-"""Train the shipped model with several seeds.
+"""Train a shipped model with several seeds.
 
-    python studies/structure_model/train.py RUNS/ [--seeds 1 2 3]
+    python studies/structure_model/train.py RUNS/ [--model default] [--seeds 1 2 3]
 
-RUNS/default_1 and so on are runs of `mdlens train crystal` with `default.toml` and another seed; finished
-ones are kept, interrupted ones go on. Seed 1 is the one that is shipped.
+RUNS/default_1 and so on are runs of `mdlens train crystal` with `default.toml` (or `robust.toml`) and another
+seed; finished ones are kept, interrupted ones go on. Seed 1 is the one that is shipped.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from mdlens.workflows.train_crystal import train_crystal
 HERE = Path(__file__).parent
 
 
-def train(seed: int, runs: Path) -> None:
-    text = (HERE / "default.toml").read_text(encoding="utf-8")
-    config = runs / f"default_{seed}.toml"
+def train(model: str, seed: int, runs: Path) -> None:
+    text = (HERE / f"{model}.toml").read_text(encoding="utf-8")
+    config = runs / f"{model}_{seed}.toml"
     config.write_text(text.replace("seed = 1\n", f"seed = {seed}\n"), encoding="utf-8")
-    train_crystal(config, runs / f"default_{seed}", threads=1, progress=True)
+    train_crystal(config, runs / f"{model}_{seed}", threads=1, progress=True)
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", type=Path)
+    parser.add_argument("--model", choices=["default", "robust"], default="default")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments = parser.parse_args()
     arguments.runs.mkdir(parents=True, exist_ok=True)
@@ -34,7 +35,7 @@ def main() -> None:
         if not (arguments.runs / data).exists():
             shutil.copy(HERE / data, arguments.runs)
     for seed in arguments.seeds:
-        train(seed, arguments.runs)
+        train(arguments.model, seed, arguments.runs)
 
 
 if __name__ == "__main__":
