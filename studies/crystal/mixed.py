@@ -25,7 +25,6 @@ import numpy as np
 from ase import Atoms
 from contestants import KEYS, MODELS, load_models, model_verdicts
 from evaluate import write
-from generate import SERIES
 from microstructure_runs import Case, read_part, write_part
 from rich.progress import track
 from rivals import CLASSES, OTHER, adaptive_cna, ptm, with_cutoff
@@ -44,6 +43,7 @@ NAMES = (*CLASSES[:-1], "other")
 ZONES = ("bulk", "near", "bulk_shell", "near_shell")
 REACH = 5.0  # Angstrom
 GRID = 1024  # positions per Angstrom
+SERIES = 1  # raised when the frames are drawn anew because the last ones have been looked at
 
 AL = Crystal(lattice="fcc", elements=("Al",), lattice_constant=4.05)
 FE = Crystal(lattice="bcc", elements=("Fe",), lattice_constant=2.855)

@@ -2,7 +2,7 @@
 
     python studies/structure_model/compare_settings.py RUNS/
 
-Every setting is trained like the default model on a fifth of its maps (one seed), without the systems of
+Every setting is trained like the model `robust` on a sixth of its maps (one seed), without the systems of
 `TUNING`, and scored on those close to melting, with several priors for the disordered. So only the order of
 the rows counts. The acceptance set plays no part. Writes settings.json; finished runs in RUNS/ are kept.
 """
@@ -80,8 +80,8 @@ SETTINGS = (
 
 
 def configuration(setting: Setting) -> str:
-    """The configuration of the default model with other maps, network and split."""
-    text = (HERE / "default.toml").read_text(encoding="utf-8")
+    """The configuration of the model `robust` with other maps, network and split."""
+    text = (HERE / "robust.toml").read_text(encoding="utf-8")
     epochs = tomllib.loads(text)["fit"]["epochs"]
     changes = {
         'network = "bytes"': f'network = "{setting.network}"',
