@@ -1,4 +1,4 @@
-"""Run every benchmark and collect the records and the headline ratios in results.json.
+"""Run every benchmark, collect records and headline ratios in results.json, fill docs/performance.md.
 
     python benchmarks/run_all.py [--only classify agreement ...] [--quick]
 
@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import page
 
 HERE = Path(__file__).parent
 OUT = HERE / "results.json"
@@ -90,6 +92,8 @@ def main() -> None:
         if not options.quick:
             text = json.dumps({"headlines": headlines(parts), "records": parts}, indent=1)
             OUT.write_text(text + "\n", encoding="utf-8")
+    if not options.quick:
+        page.main()
     print(json.dumps(headlines(parts), indent=1))
 
 

@@ -1,0 +1,110 @@
+"""Fill the tables of docs/performance.md from results.json.
+
+python benchmarks/page.py
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+Record = dict[str, Any]
+Records = dict[str, list[Record]]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+
+
+def classify(records: Records) -> str:
+    """Whole classification beside OVITO's methods, on one thread and on two."""
+    threads = sorted({r["threads"] for r in records["classify"]})
+    rows = []
+    for name in dict.fromkeys(r["contestant"] for r in records["classify"]):
+        cells: list[str] = []
+        for count in threads:
+            r = next(r for r in records["classify"] if (r["contestant"], r["threads"]) == (name, count))
+            cells += [f"{r['atoms_per_second']:,}", f"{r['mdlens_speed_ratio']:.2f}"]
+        rows.append([name, f"{100 * r['share_labelled_fcc']:.1f}", *cells])
+    heads = [text for n in threads for text in (f"atoms/s, {n} thread{'s' * (n > 1)}", "mdlens is faster by")]
+    return table(["", "labelled fcc, %", *heads], rows)
+
+
+def stages(records: Records) -> str:
+    """Processor time per atom of each stage."""
+    rows = [(r["stage"], f"{r['cpu_us_per_atom']:.2f}") for r in records["stages"]]
+    return table(["stage", "µs of processor time per atom"], rows)
+
+
+def agreement(records: Records) -> str:
+    """The fused path against the reference."""
+    rows = [
+        (
+            r["contestant"],
+            f"{r['atoms']:,}",
+            f"{100 * r['share_of_equal_labels']:.3f}",
+            f"{100 * r['share_of_probabilities_within_0.01']:.3f}",
+            f"{r['largest_difference_of_probability']:.3f}",
+        )
+        for r in records["agreement"]
+    ]
+    head = ["path", "atoms", "same label, %", "probabilities within 0.01, %", "largest difference"]
+    return table(head, rows)
+
+
+def neighbors(records: Records) -> str:
+    """Lists of pairs and of nearest neighbours beside others."""
+    rows = [
+        (r["benchmark"], name, f"{r['n_atoms'] / wall:,.0f}", f"{r['mdlens_speedup_wall'][name]:.2f}")
+        for r in records["neighbors"]
+        for name, wall in r["wall_seconds"].items()
+    ]
+    return table(["task", "", "atoms/s", "mdlens is faster by"], rows)
+
+
+def files(records: Records) -> str:
+    """From file to file beside OVITO."""
+    rows = [
+        (
+            f"{r['atoms']:,}",
+            r["threads"],
+            *(f"{r['wall_seconds'][name]:.1f} s" for name in ("mdlens", "ovito")),
+            f"{r['times_faster_wall']:.2f}",
+            *(f"{r['peak_mb'][name]} MB" for name in ("mdlens", "ovito")),
+        )
+        for r in records["file_to_file"]
+    ]
+    head = ["atoms", "threads", "mdlens", "OVITO, PTM", "mdlens is faster by", "peak, mdlens", "peak, OVITO"]
+    return table(head, rows)
+
+
+BLOCKS = {
+    "classify": (classify, "classify"),
+    "stages": (stages, "stages"),
+    "agreement": (agreement, "agreement"),
+    "neighbors": (neighbors, "neighbors"),
+    "files": (files, "file_to_file"),
+}
+
+
+def filled(page: str, records: Records) -> str:
+    """The page with the blocks replaced whose records are there."""
+    for name, (make, part) in BLOCKS.items():
+        if part in records:
+            start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+            before, rest = page.split(start)
+            page = f"{before}{start}\n\n{make(records)}\n\n{end}{rest.split(end)[1]}"
+    return page
+
+
+def main() -> None:
+    records = json.loads((HERE / "results.json").read_text(encoding="utf-8"))["records"]
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), records), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
