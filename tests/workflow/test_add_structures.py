@@ -9,6 +9,7 @@ import onnx
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.spacegroup import crystal as spacegroup_crystal
 from ase.io import write
 from onnx import TensorProto, helper, numpy_helper
 
@@ -122,17 +123,18 @@ def test_one_perfect_cell_is_enough(base: StructureModel, tmp_path: Path) -> Non
 
 
 def test_what_was_too_far_away_is_near_once_it_is_taught(tmp_path: Path) -> None:
-    def white_tin(repeat: int, sigma: float) -> Atoms:
-        sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.5, 0.25), (0.5, 0, 0.75)]
-        atoms = Atoms("Sn4", scaled_positions=sites, cell=[5.83, 5.83, 3.18], pbc=True).repeat(repeat)
+    def beta_manganese(repeat: int, sigma: float) -> Atoms:
+        sites = [(0.0636, 0.0636, 0.0636), (0.125, 0.2022, 0.4522)]
+        atoms = spacegroup_crystal(["Mn", "Mn"], sites, spacegroup=213, cellpar=[6.315] * 3 + [90.0] * 3)
+        atoms = atoms.repeat(repeat)
         atoms.positions += np.random.default_rng(repeat).normal(0.0, sigma, atoms.positions.shape)
         return atoms
 
-    before = mdlens.classify(white_tin(5, 0.05), threads=1)
+    before = mdlens.classify(beta_manganese(3, 0.05), threads=1)
     assert before.fractions()["unknown"] > 0.97
-    model = mdlens.add_structures("default", {"A5": white_tin(1, 0.0)}, out=tmp_path / "tin.onnx")
-    after = mdlens.classify(white_tin(5, 0.05), model, threads=1)
-    assert after.fractions()["A5"] > 0.97
+    model = mdlens.add_structures("default", {"A13": beta_manganese(1, 0.0)}, out=tmp_path / "mn.onnx")
+    after = mdlens.classify(beta_manganese(3, 0.05), model, threads=1)
+    assert after.fractions()["A13"] > 0.97
     copper = crystal("fcc", sigma=0.1)
     known, still = (mdlens.classify(copper, m, threads=1) for m in ("default", model))
     np.testing.assert_array_equal(still.labels, known.labels)
