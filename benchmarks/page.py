@@ -82,12 +82,26 @@ def files(records: Records) -> str:
     return table(head, rows)
 
 
+def scaling(records: Records) -> str:
+    """One large frame, and many frames."""
+    rows = [
+        (f"1 x {r['atoms']:,}", f"{r['cpu_us_per_atom']:.2f}", f"{r['peak_mb']:.0f} MB")
+        for r in records["scaling"]
+    ]
+    rows += [
+        (f"{r['frames']:,} x {r['atoms_per_frame']:,}", f"{r['cpu_us_per_atom']:.2f}", f"{r['peak_mb']} MB")
+        for r in records.get("frames", [])
+    ]
+    return table(["frames x atoms, one thread", "µs of processor time per atom", "peak"], rows)
+
+
 BLOCKS = {
     "classify": (classify, "classify"),
     "stages": (stages, "stages"),
     "agreement": (agreement, "agreement"),
     "neighbors": (neighbors, "neighbors"),
     "files": (files, "file_to_file"),
+    "scaling": (scaling, "scaling"),
 }
 
 

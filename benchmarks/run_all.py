@@ -30,8 +30,8 @@ PARTS: dict[str, list[list[str]]] = {
     "neighbors": [["pairs.py"]],
     "descriptor": [["descriptor.py"]],
     "file_to_file": [["file_to_file.py", "--threads", threads] for threads in ("1", "2")],
-    "scaling": [["file_to_file.py", "--scaling", "--repeats", "1"]],
-    "frames": [["file_to_file.py", "--frames", "2000"]],
+    "scaling": [["file_to_file.py", "--scaling", "--threads", "1", "--repeats", "1"]],
+    "frames": [["file_to_file.py", "--frames", "2000", "--threads", "1"]],
     "dumps": [["dump_io.py"]],
     "cluster": [["cluster.py"], ["cluster.py", "--kill"]],
 }
@@ -60,6 +60,17 @@ def headlines(parts: dict[str, list[Record]]) -> dict[str, float]:
     agreement = parts.get("agreement", [])
     if agreement:
         found["agreement.share_of_equal_labels"] = min(r["share_of_equal_labels"] for r in agreement)
+    for record in parts.get("file_to_file", []):
+        name = f"file_to_file.{record['threads']}_threads"
+        found[f"{name}.times_ovito"] = record["times_faster_wall"]
+        found[f"{name}.peak_over_ovito"] = record["peak_over_ovito"]
+    for record in parts.get("scaling", []):
+        found[f"scaling.{record['atoms']}.cost_over_small"] = record["cost_over_small"]
+    stages = {record["stage"]: record["cpu_us_per_atom"] for record in parts.get("stages", [])}
+    if stages:
+        ptm = stages["ovito ptm (fcc, hcp, bcc; rmsd 0.1)"]
+        drawing = stages["search and maps in bytes, as an array"] - stages["96 nearest, as an array"]
+        found["stages.maps.times_ptm"] = round(ptm / drawing, 1)
     return found
 
 

@@ -51,14 +51,19 @@ void fill_pairs(const NeighborSearch& search, double cutoff, int threads, const 
 void fill_vectors(const NeighborSearch& search, std::size_t k, const std::int64_t* atoms, std::size_t count, int threads, float* vectors) {
   for (std::size_t i = 0; i < count; ++i)
     if (atoms[i] < 0 || atoms[i] >= static_cast<std::int64_t>(search.size())) throw std::out_of_range("there is no atom " + std::to_string(atoms[i]));
-  constexpr double nowhere = std::numeric_limits<double>::infinity();
+  constexpr float nowhere = std::numeric_limits<float>::infinity();
   parallel_for(count, 64, threads, [&](std::size_t begin, std::size_t end, int) {
-    std::vector<Neighbor> found;
+    Surroundings found;
     for (std::size_t i = begin; i < end; ++i) {
-      search.nearest(static_cast<std::size_t>(atoms[i]), k, found);
-      found.resize(k, {nowhere, {nowhere, nowhere, nowhere}, -1, {}});
-      for (std::size_t l = 0; l < k; ++l)
-        for (std::size_t axis = 0; axis < 3; ++axis) vectors[(i * k + l) * 3 + axis] = static_cast<float>(found[l].vector[axis]);
+      search.surroundings(static_cast<std::size_t>(atoms[i]), k, false, found);
+      const auto unit = static_cast<float>(found.unit);
+      float* row = vectors + i * k * 3;
+      for (std::size_t l = 0; l < k; ++l) {
+        const bool there = l < found.count;
+        *row++ = there ? found.x[l] * unit : nowhere;
+        *row++ = there ? found.y[l] * unit : nowhere;
+        *row++ = there ? found.z[l] * unit : nowhere;
+      }
     }
   });
 }
