@@ -10,6 +10,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
+SHIPPED = "8x8-64 all-192 all-64"
+"""The plan of the shipped network in the records of the core."""
+
 Record = dict[str, Any]
 Records = dict[str, list[Record]]
 
@@ -37,6 +40,12 @@ def classify(records: Records) -> str:
 def stages(records: Records) -> str:
     """Processor time per atom of each stage."""
     rows = [(r["stage"], f"{r['cpu_us_per_atom']:.2f}") for r in records["stages"]]
+    rows += [
+        (f"C++: {r['stage']}, {r['isa']}", f"{r['us_per_atom']:.2f}")
+        for r in records.get("core", [])
+        if r["isa"] in ("automatic", "avx512")
+        and SHIPPED in r["stage"] + SHIPPED * ("network" not in r["stage"])
+    ]
     return table(["stage", "µs of processor time per atom"], rows)
 
 

@@ -27,6 +27,7 @@ PARTS: dict[str, list[list[str]]] = {
         ["classify.py", "--noise", "0.08", "--threads", threads, "--repeats", "7"] for threads in ("1", "2")
     ],
     "stages": [["stages.py"]],
+    "core": [["core"]],
     "neighbors": [["pairs.py"]],
     "descriptor": [["descriptor.py"]],
     "file_to_file": [["file_to_file.py", "--threads", threads] for threads in ("1", "2")],
@@ -47,11 +48,24 @@ QUICK: dict[str, list[list[str]]] = {
 def records_of(command: Sequence[str]) -> list[Record]:
     """The JSON lines that a benchmark prints; an error in it ends everything."""
     print("$", *command, flush=True)
+    if command == ["core"]:
+        return core_records()
     run = subprocess.run(  # noqa: S603
         [sys.executable, str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True, check=True
     )
     lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
     return [json.loads(line) | {"command": " ".join(command)} for line in lines]
+
+
+def core_records() -> list[Record]:
+    """What the C++ benchmark of the core prints, which is built first."""
+    build = HERE.parent / "build" / "bench"
+    configure = ["cmake", "-S", str(HERE.parent), "-B", str(build), "-DMDLENS_BENCHMARKS=ON"]
+    for step in ([*configure, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", str(build)]):
+        subprocess.run(step, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+    program = str(build / "cpp" / "bench_byte_network")
+    run = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 def headlines(parts: dict[str, list[Record]]) -> dict[str, float]:
@@ -67,10 +81,10 @@ def headlines(parts: dict[str, list[Record]]) -> dict[str, float]:
     for record in parts.get("scaling", []):
         found[f"scaling.{record['atoms']}.cost_over_small"] = record["cost_over_small"]
     stages = {record["stage"]: record["cpu_us_per_atom"] for record in parts.get("stages", [])}
-    if stages:
+    kernel = [r["us_per_atom"] for r in parts.get("core", []) if r["stage"].startswith("kernel of byte maps")]
+    if stages and kernel:
         ptm = stages["ovito ptm (fcc, hcp, bcc; rmsd 0.1)"]
-        drawing = stages["search and maps in bytes, as an array"] - stages["96 nearest, as an array"]
-        found["stages.maps.times_ptm"] = round(ptm / drawing, 1)
+        found["map_kernel.times_ptm"] = round(ptm / kernel[0], 1)
     return found
 
 
