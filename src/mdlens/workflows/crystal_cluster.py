@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
-TOGETHER = 20_000
+TOGETHER = 50_000
 """Atoms that make a call worth its overhead, some milliseconds: smaller frames are sent several at once."""
 
 
