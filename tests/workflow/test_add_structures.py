@@ -9,8 +9,8 @@ import onnx
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.spacegroup import crystal as spacegroup_crystal
 from ase.io import write
+from ase.spacegroup import crystal as spacegroup_crystal
 from onnx import TensorProto, helper, numpy_helper
 
 import mdlens
