@@ -148,8 +148,8 @@ int main() {
   const std::vector<std::int64_t> order(search.spatial_order().begin(), search.spatial_order().end());
   const MapOptions options{.size = kSize, .candidates = 95};
   const double searching = median_seconds([&] {
-    std::vector<Neighbor> found;
-    for (const std::int64_t atom : order) search.nearest(static_cast<std::size_t>(atom), 96, found);
+    Surroundings found;
+    for (const std::int64_t atom : order) search.surroundings(static_cast<std::size_t>(atom), 96, false, found);
   }, 5);
   report("search for 96 nearest", Isa::automatic, searching, order.size());
   std::vector<std::uint8_t> maps(order.size() * kPixels), columns(kPixels + detail::kMapSlack);
