@@ -13,6 +13,7 @@
 
 #include "../src/byte_builder.hpp"
 #include "mdlens/byte_network.hpp"
+#include "median_seconds.hpp"
 
 namespace {
 
@@ -69,17 +70,6 @@ struct Plan {
     }
   }
 };
-
-double median_seconds(const std::function<void()>& work, int repeats) {
-  std::vector<double> seconds;
-  for (int i = 0; i <= repeats; ++i) {
-    const std::clock_t start = std::clock();
-    work();
-    seconds.push_back(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
-  }
-  std::nth_element(seconds.begin() + 1, seconds.begin() + 1 + repeats / 2, seconds.end());
-  return seconds[static_cast<std::size_t>(1 + repeats / 2)];
-}
 
 void report(const std::string& stage, Isa isa, double seconds, std::size_t atoms, double products = 0) {
   std::printf("{\"benchmark\": \"byte network\", \"stage\": \"%s\", \"isa\": \"%s\", \"us_per_atom\": %.3f", stage.c_str(), isa_name(isa),

@@ -11,6 +11,7 @@
 
 #include "../src/neighbors_map_rows.hpp"
 #include "mdlens/neighbors_map.hpp"
+#include "median_seconds.hpp"
 
 namespace {
 
@@ -46,17 +47,6 @@ struct Environments {
     }
   }
 };
-
-double median_seconds(const std::function<void()>& work, int repeats) {
-  std::vector<double> seconds;
-  for (int i = 0; i <= repeats; ++i) {
-    const std::clock_t start = std::clock();
-    work();
-    seconds.push_back(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
-  }
-  std::nth_element(seconds.begin() + 1, seconds.begin() + 1 + repeats / 2, seconds.end());
-  return seconds[static_cast<std::size_t>(1 + repeats / 2)];
-}
 
 void report(const char* what, Isa isa, int nodes, int size, double per_second) {
   std::printf("{\"benchmark\": \"%s\", \"isa\": \"%s\", \"candidates\": %d, \"size\": %d, \"maps_per_second\": %.0f}\n", what, isa_name(isa), nodes - 1,
