@@ -21,12 +21,22 @@ Example: mdlens simulate bulk --lattice fcc --element Cu --potential Cu_mishin1.
 Run the same command again after an interruption and it goes on where it stopped.
 """
 
+_QUENCH_HELP = """Cool a random mixture of elements from the melt to a glass in LAMMPS (metal units).
+
+Example: mdlens simulate quench --element Cu,Zr --potential CuZr_mm.eam.fs --temperature 2000:1200:300
+--steps 6400,27000 --snapshots 120 --out glass/
+
+The atoms are placed at random, pushed apart by a soft potential, held at the first temperature, and cooled
+at zero pressure. Run the same command again after an interruption and it goes on where it stopped.
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the `simulate` group to the command line."""
     group = typer.Typer(help="Make trajectories with LAMMPS.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("bulk", help=_BULK_HELP)(bulk)
+    group.command("quench", help=_QUENCH_HELP)(quench)
     app.add_typer(group, name="simulate")
 
 
@@ -89,6 +99,79 @@ def bulk(
     )
     trajectory = _run(recipe, out)
     typer.echo(f"{trajectory}: {snapshots} frames; energies and volumes in {out / 'thermo.csv'}")
+
+
+def quench(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    element: Annotated[str, typer.Option(help="Chemical symbols with commas: Cu,Zr.")],
+    potential: Annotated[
+        str,
+        typer.Option(help="File, a name in LAMMPS's potentials folder, or lj:EPSILON,SIGMA,CUTOFF."),
+    ],
+    temperature: Annotated[str, typer.Option(help="K: the start and the end of each ramp, 2000:1200:300.")],
+    steps: Annotated[str, typer.Option(help="MD steps of each ramp, with commas: 6400,27000.")],
+    fractions: Annotated[
+        str | None, typer.Option(help="Share of the atoms of each element: 0.5,0.5; equal by default.")
+    ] = None,
+    snapshots: Annotated[int, typer.Option(help="Frames recorded, evenly spaced in time.", min=1)] = 100,
+    equilibrate: Annotated[int, typer.Option(help="Steps at the first temperature before.", min=1)] = 5000,
+    atoms: Annotated[int, typer.Option(help="Number of atoms.", min=1)] = 4000,
+    volume_per_atom: Annotated[
+        float | None, typer.Option(help="Cubic Angstrom at the start; that of the elements by default.")
+    ] = None,
+    pressure: Annotated[float, typer.Option(help="bar.")] = 0.0,
+    timestep: Annotated[float, typer.Option(help="ps.")] = 0.002,
+    seed: Annotated[int, typer.Option(help="Of the placement and the start velocities.")] = 1,
+) -> None:
+    """Run a quench of a random mixture into a folder."""
+    from mdlens.simulation import BulkRecipe, volume_of_elements
+
+    elements = tuple(e.strip() for e in element.split(","))
+    shares = _numbers("--fractions", fractions) if fractions else (1 / len(elements),) * len(elements)
+    if len(shares) != len(elements):
+        raise InputError(f"--fractions takes a share for each of {', '.join(elements)}, got {fractions}")
+    recipe = BulkRecipe(
+        lattice="random",
+        elements=elements,
+        fractions=shares,
+        lattice_constant=(volume_per_atom or volume_of_elements(elements, shares)) ** (1 / 3),
+        atoms_at_least=atoms,
+        potential=potential,
+        stages=_ramps(_numbers("--temperature", temperature, ":"), steps, snapshots, equilibrate),
+        pressure=pressure,
+        coupling="iso",
+        timestep=timestep,
+        seed=seed,
+    )
+    trajectory = _run(recipe, out)
+    typer.echo(f"{trajectory}: energies and volumes in {out / 'thermo.csv'}")
+
+
+def _ramps(
+    temperatures: tuple[float, ...], steps: str, snapshots: int, equilibrate: int
+) -> "tuple[Stage, ...]":
+    from mdlens.simulation import Stage
+
+    lengths = tuple(int(n) for n in _numbers("--steps", steps))
+    if len(lengths) != len(temperatures) - 1 or min(lengths) < 1:
+        raise InputError(
+            f"--steps takes the MD steps of each of {len(temperatures) - 1} ramps, "
+            f"e.g. 6400,27000, got {steps}"
+        )
+    ramps = [
+        Stage(start=start, stop=stop, steps=n, snapshots=min(n, max(1, round(snapshots * n / sum(lengths)))))
+        for start, stop, n in zip(temperatures[:-1], temperatures[1:], lengths, strict=True)
+    ]
+    return (Stage(start=temperatures[0], stop=temperatures[0], steps=equilibrate), *ramps)
+
+
+def _numbers(option: str, text: str, separator: str = ",") -> tuple[float, ...]:
+    try:
+        return tuple(float(x) for x in text.split(separator))
+    except ValueError as error:
+        raise InputError(
+            f"{option} takes numbers and {separator!r} between them, got {text!r:.60}"
+        ) from error
 
 
 def _run(recipe: "BulkRecipe", out: Path) -> Path:

@@ -10,7 +10,11 @@ from ase.data import atomic_numbers
 from mdlens.errors import InputError
 from mdlens.simulation.engine import Engine, engine
 from mdlens.simulation.lattices import build_lattice
+from mdlens.simulation.mixtures import push_apart, random_mixture
 from mdlens.simulation.potentials import load_potential
+
+RANDOM = "random"
+"""The `BulkRecipe.lattice` of a mixture that starts as a melt, with no crystal in its past."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,11 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkRecipe:
-    """Everything that determines a bulk run (metal units)."""
+    """Everything that determines a bulk run (metal units).
+
+    With the lattice ``random`` the elements are placed at random in their ``fractions``, in a cube with edge
+    ``lattice_constant`` for each of ``atoms_at_least`` atoms, and pushed apart by a soft potential.
+    """
 
     lattice: str
     elements: tuple[str, ...]
@@ -54,6 +62,7 @@ class BulkRecipe:
     timestep: float = 0.002
     seed: int = 1
     relax_cell: bool = True
+    fractions: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         unknown = [e for e in self.elements if e not in atomic_numbers]
@@ -70,7 +79,15 @@ class BulkRecipe:
 
 
 def start_structure(recipe: BulkRecipe) -> Atoms:
-    """The perfect crystal a recipe starts from."""
+    """The perfect crystal, or the random mixture, that a recipe starts from."""
+    if recipe.lattice == RANDOM:
+        return random_mixture(
+            recipe.elements,
+            recipe.fractions or (1 / len(recipe.elements),) * len(recipe.elements),
+            recipe.lattice_constant**3,
+            atoms=recipe.atoms_at_least,
+            seed=recipe.seed,
+        )
     return build_lattice(
         recipe.lattice,
         recipe.elements,
@@ -155,13 +172,20 @@ def simulate_bulk(
 
 
 def _prepare(lmp: Engine, recipe: BulkRecipe) -> None:
-    if recipe.relax_cell:
+    if recipe.lattice == RANDOM:
+        push_apart(
+            lmp, recipe.lattice_constant**3, load_potential(recipe.potential, recipe.elements).commands
+        )
+    elif recipe.relax_cell:
         pressure = f"{recipe.coupling} {recipe.pressure}"
         lmp.run(
             f"fix relax all box/relax {pressure} vmax 0.002", "minimize 1e-10 1e-4 500 5000", "unfix relax"
         )
     # Half of it turns into potential energy: twice the temperature starts a crystal near equilibrium.
-    velocity = f"velocity all create {2 * recipe.stages[0].start} {recipe.seed} mom yes rot no dist gaussian"
+    factor = 1 if recipe.lattice == RANDOM else 2
+    velocity = (
+        f"velocity all create {factor * recipe.stages[0].start} {recipe.seed} mom yes rot no dist gaussian"
+    )
     lmp.run("reset_timestep 0", velocity)
 
 
