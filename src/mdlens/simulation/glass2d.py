@@ -121,7 +121,7 @@ class Glass2DRecord:
 
 def even_temperatures(start: float, stop: float, records: int) -> tuple[float, ...]:
     """Record temperatures of a ramp, evenly spaced, the last one ``stop``."""
-    return tuple(start + (stop - start) * (k + 1) / records for k in range(records))
+    return tuple(max(start + (stop - start) * (k + 1) / records, stop) for k in range(records))
 
 
 def schedule(recipe: Glass2DRecipe) -> list[tuple[int, float]]:

@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,8 @@ def _claim(folder: Path, recipe: Glass2DRecipe) -> None:
 
 def _save(path: Path, records: Sequence[Glass2DRecord]) -> None:
     partial = path.with_name("checkpoint.partial.npz")
-    np.savez(partial, **{name: np.array([getattr(r, name) for r in records]) for name in _FIELDS})
+    columns: dict[str, Any] = {name: np.array([getattr(r, name) for r in records]) for name in _FIELDS}
+    np.savez(partial, **columns)
     partial.replace(path)
 
 
