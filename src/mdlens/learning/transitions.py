@@ -11,6 +11,7 @@ from mdlens.types import FloatArray
 _FEWEST = 8  # frames: two lines have four numbers
 _BLOCK = 5  # frames next to each other in time are not independent: they are drawn together
 _RESAMPLES = 400
+_WIDTHS = (0.001, 0.004, 0.01, 0.02, 0.04)  # of a step, in ranges of the temperature
 
 Estimator = Callable[[FloatArray, FloatArray], float]
 Curve = Callable[[FloatArray, FloatArray, float], FloatArray]
@@ -26,9 +27,10 @@ class Transition:
 
 
 def energy_step(temperatures: FloatArray, energies: FloatArray, *, seed: int = 0) -> Transition:
-    """Temperature of a first-order transition: where the energy jumps from one line to another.
+    """Temperature of a first-order transition: the middle of the step from one branch to another.
 
-    Two straight lines are fitted below and above every possible break; the best break is the transition.
+    Least squares of a parabola, for heat makes crystals anharmonic, plus a smooth step in height and slope; a
+    crystal heated fast melts over a range of temperatures.
 
     Args:
         temperatures: (frames,), any order.
@@ -38,7 +40,7 @@ def energy_step(temperatures: FloatArray, energies: FloatArray, *, seed: int = 0
     Raises:
         InputError: If there are fewer than 8 frames, or numbers are not finite.
     """
-    return _with_interval(_best_step, _two_lines, temperatures, energies, seed)
+    return _with_interval(_best_step, _step_curve, temperatures, energies, seed)
 
 
 def energy_kink(temperatures: FloatArray, energies: FloatArray, *, seed: int = 0) -> Transition:
@@ -110,26 +112,37 @@ def _spacing(t: FloatArray, at: float) -> float:
 
 
 def _best_step(t: FloatArray, y: FloatArray) -> float:
-    breaks = np.array([k for k in range(3, len(t) - 2) if t[k] > t[k - 1]])
-    errors = _line_errors(t, y)[breaks - 1] + _line_errors(t[::-1], y[::-1])[len(t) - breaks - 1]
-    best = breaks[int(np.argmin(errors))]
-    return float(t[best - 1] + t[best]) / 2
+    """Middle of the step with the least squared error among places and widths, refined three times."""
+    low, high = np.quantile(t, (0.05, 0.95))
+    widths = np.ptp(t) * np.array(_WIDTHS)
+    for _ in range(3):
+        grid = np.linspace(low, high, 31)
+        errors = [np.einsum("kn,kn->k", rest, rest) for rest in (y - _steps(t, y, grid, w) for w in widths)]
+        width, best = np.unravel_index(int(np.argmin(errors)), (len(widths), len(grid)))
+        widths = widths[width : width + 1]
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    return float(grid[best])
 
 
-def _two_lines(t: FloatArray, y: FloatArray, step: float) -> FloatArray:
-    fitted = np.empty_like(y)
-    for side in (t < step, t >= step):
-        fitted[side] = np.polynomial.Polynomial.fit(t[side], y[side], 1)(t[side])
-    return fitted
+def _step_curve(t: FloatArray, y: FloatArray, step: float) -> FloatArray:
+    curves = [_steps(t, y, np.array([step]), np.ptp(t) * w)[0] for w in _WIDTHS]
+    return min(curves, key=lambda c: float(np.sum((y - c) ** 2)))
 
 
-def _line_errors(t: FloatArray, y: FloatArray) -> FloatArray:
-    """Squared errors (n,) of the least-squares lines through the first 1, 2, ... n points."""
-    x, v, n = t - t[0], y - y[0], np.arange(1, len(t) + 1)
-    sx, sy = np.cumsum(x), np.cumsum(v)
-    xx, xy, yy = np.cumsum(x * x) - sx**2 / n, np.cumsum(x * v) - sx * sy / n, np.cumsum(v * v) - sy**2 / n
-    slope = np.divide(xy, xx, out=np.zeros_like(xx), where=xx > 1e-12 * np.ptp(t) ** 2)
-    return np.asarray(yy - slope * xy)
+def _steps(t: FloatArray, y: FloatArray, steps: FloatArray, width: float) -> FloatArray:
+    """Least-squares parabola with a smooth step (steps, frames) in height and slope at each place."""
+    x = (t - steps[:, None]) / (np.ptp(t) or 1.0)
+    up = 0.5 * (1.0 + np.tanh((t - steps[:, None]) / (2.0 * width)))
+    return _fitted(np.stack((np.ones_like(x), x, x * x, up, x * up), axis=-1), y)
+
+
+def _fitted(design: FloatArray, y: FloatArray) -> FloatArray:
+    """Least-squares curves (k, frames) for designs (k, frames, terms), by normal equations."""
+    terms = design.shape[-1]
+    gram = np.einsum("kni,knj->kij", design, design) + 1e-10 * np.eye(terms)
+    right = np.einsum("kni,n->ki", design, y - y.mean())
+    best = np.linalg.solve(gram, right[..., None])[..., 0]
+    return np.asarray(y.mean() + np.einsum("kni,ki->kn", design, best))
 
 
 def _best_kink(t: FloatArray, y: FloatArray) -> float:
@@ -149,13 +162,9 @@ def _kink_errors(t: FloatArray, y: FloatArray, kinks: FloatArray) -> FloatArray:
 
 
 def _hinges(t: FloatArray, y: FloatArray, kinks: FloatArray) -> FloatArray:
-    """Least-squares hinge (kinks, frames) for each place of the kink, by normal equations."""
+    """Least-squares hinge (kinks, frames) for each place of the kink."""
     x = (t - kinks[:, None]) / (np.ptp(t) or 1.0)
-    design = np.stack((np.ones_like(x), x, np.maximum(x, 0.0)), axis=-1)
-    gram = np.einsum("kni,knj->kij", design, design) + 1e-12 * np.eye(3)
-    right = np.einsum("kni,n->ki", design, y - y.mean())
-    best = np.linalg.solve(gram, right[..., None])[..., 0]
-    return np.asarray(y.mean() + np.einsum("kni,ki->kn", design, best))
+    return _fitted(np.stack((np.ones_like(x), x, np.maximum(x, 0.0)), axis=-1), y)
 
 
 def _hinge(t: FloatArray, y: FloatArray, kink: float) -> FloatArray:
