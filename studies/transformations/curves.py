@@ -58,25 +58,30 @@ def by_model(model: StructureModel, prefix: Callable[[Atoms], Atoms] = lambda at
 def by_ptm(cutoff: float) -> Method:
     """Fractions by polyhedral template matching with an RMSD cutoff (0 for none)."""
 
-    def fractions(atoms: Atoms) -> Fractions:
-        return _fractions(atoms, PolyhedralTemplateMatchingModifier(rmsd_cutoff=cutoff))
+    return lambda atoms: _fractions(templates(atoms, cutoff))
 
-    return fractions
+
+def templates(atoms: Atoms, cutoff: float) -> np.ndarray:
+    """OVITO's number of each atom's structure (atoms,) by polyhedral template matching."""
+    return _types(atoms, PolyhedralTemplateMatchingModifier(rmsd_cutoff=cutoff))
 
 
 def by_cna(atoms: Atoms) -> Fractions:
     """Fractions by adaptive common neighbour analysis."""
     mode = CommonNeighborAnalysisModifier.Mode.AdaptiveCutoff
-    return _fractions(atoms, CommonNeighborAnalysisModifier(mode=mode))
+    return _fractions(_types(atoms, CommonNeighborAnalysisModifier(mode=mode)))
 
 
 RIVALS: Mapping[str, Method] = {"ptm_0.1": by_ptm(0.1), "ptm_none": by_ptm(0.0), "acna": by_cna}
 
 
-def _fractions(atoms: Atoms, modifier: Any) -> Fractions:
+def _types(atoms: Atoms, modifier: Any) -> np.ndarray:
     data = ase_to_ovito(atoms)
     data.apply(modifier)
-    types = np.asarray(data.particles["Structure Type"])
+    return np.asarray(data.particles["Structure Type"])
+
+
+def _fractions(types: np.ndarray) -> Fractions:
     found = {name: float(np.mean(types == number)) for number, name in NAMES.items()}
     return {**found, "other": 1.0 - sum(found.values())}
 

@@ -118,7 +118,7 @@ def _best_step(t: FloatArray, y: FloatArray) -> float:
     for _ in range(3):
         grid = np.linspace(low, high, 31)
         errors = [np.einsum("kn,kn->k", rest, rest) for rest in (y - _steps(t, y, grid, w) for w in widths)]
-        width, best = np.unravel_index(int(np.argmin(errors)), (len(widths), len(grid)))
+        width, best = divmod(int(np.argmin(errors)), len(grid))
         widths = widths[width : width + 1]
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     return float(grid[best])
