@@ -101,7 +101,11 @@ def test_a_name_never_leaves_the_folder_of_installed_models(name: str) -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    refused(tmp_path, "regular file")
+    refused(tmp_path, "a folder without model.onnx, it holds no run")
+    (tmp_path / "config.toml").touch()
+    refused(tmp_path, "a folder without model.onnx, its training is not finished")
+    (tmp_path / "model.onnx").mkdir()
+    refused(tmp_path, "model.onnx: a model must be a regular file")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,13 @@ Output = Annotated[
     ),
 ]
 Model = Annotated[
-    str, typer.Option("--model", "-m", metavar="NAME|PATH", help="An installed model or a model file.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|PATH",
+        help="An installed model, a model file, or the folder of a training run.",
+    ),
 ]
 Records = Annotated[
     str | None,

@@ -257,13 +257,14 @@ def softmax(logits: Float32Array, temperature: float = 1.0) -> Float32Array:
 
 
 def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
-    """Load a model by the name of an installed one or by the path of a model file.
+    """Load a model by the name of an installed one, the path of a model file or the folder of a run.
 
     The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but
     arithmetic. Of a file that comes with the package only damage is looked for here; it is run by the tests.
 
     Args:
-        model: An installed name (see `installed_models`) or the path of an .onnx file.
+        model: An installed name (see `installed_models`), the path of an .onnx file, or a folder with a
+            ``model.onnx``, as `mdlens train crystal` makes it.
 
     Raises:
         ModelError: If there is no such model, or the file is damaged, hostile or made for something else.
@@ -338,7 +339,17 @@ def _find(model: str | Path) -> Path:
     if not file.exists():
         names = ", ".join(path.stem for path in sorted(_pretrained().glob("*.onnx"))) or "none"
         raise ModelError(f"{model}: no such model file or installed model: give a path or one of: {names}")
-    return file.absolute()
+    return _in_folder(file).absolute() if file.is_dir() else file.absolute()
+
+
+def _in_folder(folder: Path) -> Path:
+    file = folder / "model.onnx"
+    if not file.exists():
+        why = "its training is not finished" if (folder / "config.toml").exists() else "it holds no run"
+        raise ModelError(
+            f"{folder}: a folder without model.onnx, {why}: give a path of a model file or of a finished run"
+        )
+    return file
 
 
 def _read(file: Path) -> bytes:

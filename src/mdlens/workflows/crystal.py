@@ -159,7 +159,7 @@ def classify(
     Args:
         frames: One frame, or a trajectory: frames are then read and classified one by one as the result is
             iterated.
-        model: Name of an installed model, path of a model file, or a loaded model.
+        model: Name of an installed model, path of a model file or of the folder of a run, or a loaded model.
         threads: Threads to use; 0 takes every processor of this process. The result does not depend on it.
         embeddings: Whether to keep the embeddings (4 E bytes per atom).
         average: Whether each atom's probabilities and distance become the mean over itself and its 12

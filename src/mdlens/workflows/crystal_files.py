@@ -165,7 +165,7 @@ def classify_files(
 
     Args:
         jobs: Inputs and outputs. Outputs are checked before anything is computed.
-        model: Name of an installed model, path of a model file, or a loaded model.
+        model: Name of an installed model, path of a model file or of the folder of a run, or a loaded model.
         frames: Which frames, such as ``"0:100:5"``, ``"-1"``; all if None.
         average: Whether to average the probabilities over the first shell, see `classify`.
         threads: Threads to use; 0 takes every processor of this process.

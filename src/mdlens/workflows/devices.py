@@ -24,7 +24,7 @@ def on_device(model: str | Path | StructureModel, device: str) -> StructureModel
     compute on their processors.
 
     Args:
-        model: Name of an installed model, path of a model file, or a loaded model.
+        model: Name of an installed model, path of a model file or of the folder of a run, or a loaded model.
         device: Name of a torch device, such as "cuda" or "cuda:1".
 
     Raises:
