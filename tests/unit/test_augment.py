@@ -101,3 +101,37 @@ def test_vacancy_levels_come_in_rounds_and_shares_hold() -> None:
 def test_settings_out_of_range_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(InputError):
         Augmentation(**changes)
+
+
+def test_a_share_of_the_atoms_is_displaced() -> None:
+    """The published noise: a third of the atoms of a copy, each by the same standard deviation."""
+    published = Augmentation(
+        strain=0.0, vacancies=(0.0,), gaussian=0.07, gaussian_least=0.07, gaussian_share=1.0,
+        sphere_share=0.0, displaced=0.33,
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+    draw = next(published.draws(rng))
+    assert (draw.gaussian, draw.displaced) == (pytest.approx(0.07), 0.33)
+    still = crystal(repeat=12)
+    moved = disturb(still, draw, rng, spacing=2.5)
+    shift = moved.positions - still.positions
+    displaced = np.abs(shift).max(axis=1) > 0
+    assert displaced.mean() == pytest.approx(0.33, abs=0.03)
+    assert shift[displaced].std() == pytest.approx(0.07 * 2.5, rel=0.05)
+
+
+def test_the_strength_lies_between_its_ends() -> None:
+    rng = np.random.default_rng(0)
+    draws = Augmentation(
+        vacancies=(0.0,), gaussian=0.1, gaussian_least=0.06, gaussian_share=1.0, sphere_share=0.0
+    ).draws(rng)
+    strengths = [next(draws).gaussian for _ in range(200)]
+    assert 0.06 <= min(strengths) < 0.065
+    assert 0.095 < max(strengths) <= 0.1
+
+
+def test_options_of_displacements_are_checked() -> None:
+    with pytest.raises(InputError, match=r"gaussian_least must lie between 0 and 0\.1"):
+        Augmentation(gaussian=0.1, gaussian_least=0.2)
+    with pytest.raises(InputError, match="displaced must lie between 0 and 1"):
+        Augmentation(displaced=33.0)

@@ -33,3 +33,17 @@ def test_each_atom_counts_once() -> None:
         for k, label in enumerate((0, OUTSIDE, 2))
     ]
     assert float(mixed) == pytest.approx(float(torch.stack(alone).mean()))
+
+
+def test_weighted_classes_count_more() -> None:
+    weights = (1.0, 1.0, 2.0)
+    labels = torch.tensor([0, 1, 2])
+    expected = functional.cross_entropy(LOGITS, labels, weight=torch.tensor(weights))
+    found = classification_loss(LOGITS, labels, class_weights=weights)
+    assert float(found) == pytest.approx(float(expected))
+
+
+def test_outside_atoms_have_the_weight_one() -> None:
+    first, outside = (classification_loss(LOGITS[:1], torch.tensor([label])) for label in (0, OUTSIDE))
+    mixed = classification_loss(LOGITS[[0, 0]], torch.tensor([0, OUTSIDE]), class_weights=(3.0, 1.0, 1.0))
+    assert float(mixed) == pytest.approx(float((3.0 * first + outside) / 4.0))

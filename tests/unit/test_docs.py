@@ -23,6 +23,7 @@ from mdlens.learning.config import (
     parse_config,
 )
 from mdlens.learning.fit_settings import FitSettings
+from mdlens.learning.label_settings import LabelsConfig
 from mdlens.simulation import BulkRecipe, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +147,7 @@ def plain(value: object) -> object:
 
 TABLES = {
     "data": DataConfig,
+    "labels": LabelsConfig,
     "model": ModelConfig,
     "descriptor": NeighborsMapSettings,
     "split": SplitConfig,
@@ -162,7 +164,7 @@ def test_every_table_of_the_configuration_is_documented():
 @pytest.mark.parametrize("table", TABLES)
 def test_keys_and_defaults_of_the_configuration(table):
     rows = documented("training.md", f"`[[{table}]]`" if table == "data" else f"`[{table}]`")
-    options = {option.name: option.default for option in fields(TABLES[table])}
+    options = {option.name.removesuffix("_"): option.default for option in fields(TABLES[table])}
     assert list(rows) == list(options)
     for name, default in options.items():
         if default is MISSING or default is None:

@@ -57,6 +57,96 @@ def test_a_full_file_is_read() -> None:
     assert config.fit.learning_rate == 1.0
 
 
+FRAMES = "[[data]]\nfile = 'a.dump'\n"
+
+
+def test_labels_of_a_file_and_of_all_others() -> None:
+    config = parse_config(
+        """
+        [labels]
+        from = "ptm"
+        classes = {hcp = "hcp", other = "liquid"}
+        whole_shell = true
+        [[labels.ranges]]
+        class = "hcp"
+        frames = "0:5"
+        [[labels.ranges]]
+        class = "liquid"
+        frames = "-5:"
+        [[data]]
+        file = "a.dump"
+        atoms_per_snapshot = 2000
+        [[data]]
+        file = "b.dump"
+        [data.labels]
+        from = "frames"
+        positions = "inherent_structure"
+        potential = "Ni_u3.eam"
+        ranges = [{class = "liquid", frames = "0:5"}, {class = "glass", frames = "-5:"}]
+        """
+    )
+    assert config.labels is not None
+    assert config.labels.names == ("hcp", "liquid")
+    assert (config.labels.cutoff, config.labels.minimises) == (0.1, False)
+    assert config.data[0].labels is None
+    assert config.data[0].atoms_per_snapshot == 2000
+    own = config.data[1].labels
+    assert own is not None
+    assert own.names == ("liquid", "glass")
+    assert own.minimises
+    inherent = parse_config(
+        f"{FRAMES}[labels]\nfrom = 'inherent_structure'\npotential = 'p.sw'\nclasses = {{other = 'x'}}"
+    )
+    assert inherent.labels is not None
+    assert inherent.labels.cutoff == 0.0
+
+
+LABELS = FRAMES + "[labels]\n"
+PTM = LABELS + "from = 'ptm'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LABELS + "ranges = []", r"'labels\.from' is missing"),
+        (LABELS + "from = 'guess'", r"\[labels\] from must be one of frames, ptm, inherent_structure"),
+        (LABELS + "from_ = 'ptm'", r"unknown key 'labels\.from_'"),
+        (LABELS + "from = 'frames'", r"\[labels\] from = 'frames' needs ranges"),
+        (
+            LABELS + "from = 'frames'\n[[labels.ranges]]\nclass = 'x'\nframe = '3'",
+            r"unknown key 'labels\.ranges\[0\]\.frame': the keys are class, frames",
+        ),
+        (
+            LABELS + "from = 'frames'\n[[labels.ranges]]\nclass = 'x'\nframes = 'all'",
+            r"\[labels\.ranges\[0\]\] frames must be a number or a slice",
+        ),
+        (
+            LABELS + "from = 'frames'\nclasses = {fcc = 'x'}\nranges = [{class = 'x', frames = ':'}]",
+            r"classes, rmsd_cutoff and whole_shell do not go with from = 'frames'",
+        ),
+        (PTM, r"\[labels\] from = 'ptm' needs classes"),
+        (PTM + "classes = {fcc = 1}", r"'labels\.classes\.fcc' must be a text"),
+        (PTM + "classes = 'fcc'", r"'labels\.classes' must be a table"),
+        (PTM + "classes = {FCC = 'x'}", r"a key of classes must be one of other, fcc, .*got 'FCC'"),
+        (PTM + "classes = {fcc = 'x', other = 'liquid'}", r"say in which frames 'other' is 'liquid'"),
+        (
+            PTM + "classes = {fcc = 'x'}\nranges = [{class = 'y', frames = ':'}]",
+            r"the class of a range must be one of x, got 'y'",
+        ),
+        (PTM + "classes = {fcc = 'x'}\nrmsd_cutoff = -1", r"rmsd_cutoff must lie between 0 and 1"),
+        (PTM + "classes = {fcc = 'x'}\npotential = 'a.sw'", r"potential is for .*leave it out"),
+        (LABELS + "from = 'inherent_structure'\nclasses = {fcc = 'x'}", r"give a potential to minimise"),
+        (DATA + "[labels]\nfrom = 'ptm'\nclasses = {fcc = 'x'}", r"\[labels\] serves no file"),
+        (FRAMES + "label = 'x'\nlabels = {from = 'ptm', classes = {fcc = 'x'}}", r"not both"),
+        (FRAMES + "label = 'x'\natoms_per_snapshot = -1", r"atoms_per_snapshot must be 0"),
+        (DATA + "[fit]\nclass_weights = [0]", r"\[fit\] class_weights must lie between"),
+    ],
+)
+def test_what_is_wrong_with_labels_is_named(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_config(text)
+
+
 def test_false_stands_for_what_toml_cannot_write() -> None:
     table = "candidates = false\ncutoff = 6\nscale_neighbors = false\nchannels = [false, {Cu = 1, Zr = 2}]"
     published = NeighborsMapSettings.published(6, channels=[None, {"Cu": 1.0, "Zr": 2.0}])

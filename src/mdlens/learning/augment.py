@@ -26,6 +26,7 @@ class Disturbance:
         vacancies: Share of the atoms removed.
         gaussian: Standard deviation per component of Gaussian displacements, in nearest-neighbour distances.
         sphere: Radius of displacements uniform in a sphere, in nearest-neighbour distances.
+        displaced: Share of the atoms that these displacements meet.
         total: Whether the displacements a snapshot has already count towards `gaussian` and `sphere`.
             Noise on top of heat near melting would leave nothing to tell a crystal by.
 
@@ -37,6 +38,7 @@ class Disturbance:
     vacancies: float = 0.0
     gaussian: float = 0.0
     sphere: float = 0.0
+    displaced: float = 1.0
     total: bool = False
 
     def __post_init__(self) -> None:
@@ -44,6 +46,7 @@ class Disturbance:
         _check_between("vacancies", self.vacancies, 0.95)
         _check_between("gaussian", self.gaussian, 1.0)
         _check_between("sphere", self.sphere, 1.0)
+        _check_between("displaced", self.displaced, 1.0)
 
     def beyond(self, displacement: float) -> "Disturbance":
         """Take away what a snapshot with this displacement (per component, nearest-neighbour distances) has.
@@ -74,9 +77,11 @@ class Augmentation:
         gaussian: Largest standard deviation per component of Gaussian displacements, in nearest-neighbour
             distances; drawn uniformly up to it times the share of atoms left, since noise and missing
             atoms hide the same evidence. What heat has displaced already counts towards it.
+        gaussian_least: Smallest such standard deviation; equal to `gaussian`, all draws have the same.
         gaussian_share: Share of the draws with Gaussian displacements.
         sphere: Largest radius of displacements uniform in a sphere; drawn likewise.
         sphere_share: Share of the draws with those.
+        displaced: Share of the atoms of a copy that are displaced; the others stay as simulated.
 
     Raises:
         InputError: If a value is out of range.
@@ -86,13 +91,17 @@ class Augmentation:
     strain_share: float = 0.8
     vacancies: tuple[float, ...] = (0.0, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
     gaussian: float = 0.12
+    gaussian_least: float = 0.0
     gaussian_share: float = 0.35
     sphere: float = 0.25
     sphere_share: float = 0.15
+    displaced: float = 1.0
 
     def __post_init__(self) -> None:
         _check_between("strain_share", self.strain_share, 1.0)
         _check_between("gaussian_share", self.gaussian_share, 1.0)
+        _check_between("gaussian_least", self.gaussian_least, self.gaussian)
+        _check_between("displaced", self.displaced, 1.0)
         _check_between("sphere_share", self.sphere_share, 1.0 - self.gaussian_share)
         if not self.vacancies:
             raise InputError("vacancies must list at least one level, e.g. [0.0]")
@@ -109,14 +118,16 @@ class Augmentation:
                     vacancies=float(level),
                     gaussian=gaussian,
                     sphere=sphere,
+                    displaced=self.displaced,
                     total=True,
                 )
 
     def _displacement(self, rng: Generator, present: float) -> tuple[float, float]:
         kind, strength = rng.random(2)
-        strength *= present
         if kind < self.gaussian_share:
-            return self.gaussian * strength, 0.0
+            least = self.gaussian_least / self.gaussian if self.gaussian else 0.0
+            return self.gaussian * ((least + (1.0 - least) * strength) * present), 0.0
+        strength *= present
         return 0.0, self.sphere * strength if kind < self.gaussian_share + self.sphere_share else 0.0
 
 
@@ -166,7 +177,10 @@ def _displacements(atoms: int, disturbance: Disturbance, rng: Generator) -> Floa
     gaussian = rng.normal(0.0, 1.0, (atoms, 3))
     directions = gaussian / np.maximum(np.linalg.norm(gaussian, axis=1, keepdims=True), 1e-12)
     inside = directions * np.cbrt(rng.random((atoms, 1)))
-    return np.asarray(gaussian * disturbance.gaussian + inside * disturbance.sphere)
+    moved = gaussian * disturbance.gaussian + inside * disturbance.sphere
+    if disturbance.displaced < 1.0:  # without a draw where all are: the draws that follow stay as they were
+        moved *= rng.random((atoms, 1)) < disturbance.displaced
+    return np.asarray(moved)
 
 
 def _check_between(name: str, value: float, high: float) -> None:

@@ -13,6 +13,7 @@ from mdlens.descriptors import NeighborsMapSettings
 from mdlens.errors import InputError
 from mdlens.learning.augment import Augmentation
 from mdlens.learning.fit_settings import FitSettings
+from mdlens.learning.label_settings import LabelsConfig
 
 NETWORKS = ("bytes", "compact", "published")
 
@@ -62,33 +63,49 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """`[[data]]`: a data set (.npz), or a trajectory all of whose atoms have one label.
+    """`[[data]]`: a data set (.npz), or a trajectory.
 
     Args:
         file: Path, relative to the configuration file.
         label: Class of every atom of a trajectory; not for a data set.
+        labels: Where the labels of a trajectory come from, if not every atom has the same; without it and
+            without a label, `TrainingConfig.labels` says so.
         frames: Frames of a trajectory, e.g. "0:100:5".
         system: What was simulated; the file's name if empty.
         group: What is never split; each frame is a group of its own if empty.
         elements: Element of each LAMMPS type, where the file has none and species matter.
+        atoms_per_snapshot: Labelled atoms that are used of each snapshot, balanced over its classes; 0 for
+            all.
     """
 
     file: str
     label: str | None = None
+    labels: LabelsConfig | None = None
     frames: str | None = None
     system: str = ""
     group: str = ""
     elements: tuple[str, ...] = ()
+    atoms_per_snapshot: int = 0
 
     def __post_init__(self) -> None:
-        others = (self.label, self.frames, self.system, self.group, self.elements)
+        others = (
+            self.label, self.labels, self.frames, self.system, self.group, self.elements,
+            self.atoms_per_snapshot,
+        )  # fmt: skip
         if self.file.endswith(".npz"):
             if any(others):
                 raise InputError(
                     f"{self.file} is a data set with labels of its own: give nothing but its file"
                 )
-        elif not self.label:
-            raise InputError(f"{self.file} is a trajectory: give its label, e.g. label = 'fcc'")
+        elif self.label and self.labels:
+            raise InputError(f"{self.file}: give a label for all atoms or a table of labels, not both")
+        elif self.atoms_per_snapshot < 0:
+            raise InputError(f"atoms_per_snapshot must be 0 (all) or more, got {self.atoms_per_snapshot}")
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether the labels must come from `TrainingConfig.labels`."""
+        return not (self.file.endswith(".npz") or self.label or self.labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +144,10 @@ class CalibrationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """A whole configuration file."""
+    """A whole configuration file; `labels` are for trajectories that say nothing about theirs."""
 
     data: tuple[DataConfig, ...]
+    labels: LabelsConfig | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     descriptor: NeighborsMapSettings = field(default_factory=NeighborsMapSettings)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -140,12 +158,23 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if not self.data:
             raise InputError("data must list at least one file: add [[data]] with file = '...'")
+        self._check_labels()
         if self.model.network == "published" and self.descriptor.size != 32:
             raise InputError(
                 f"descriptor.size must be 32 for the published network, got {self.descriptor.size}"
             )
         if self.model.network == "compact" and self.descriptor.size % 8:
             raise InputError(f"descriptor.size must be a multiple of 8, got {self.descriptor.size}")
+
+    def _check_labels(self) -> None:
+        bare = [number for number, entry in enumerate(self.data) if entry.unlabelled]
+        if bare and self.labels is None:
+            raise InputError(
+                f"[data[{bare[0]}]] {self.data[bare[0]].file} is a trajectory: give its label, e.g. "
+                "label = 'fcc', or [labels]"
+            )
+        if self.labels is not None and not bare:
+            raise InputError("[labels] serves no file: each has labels of its own")
 
 
 def load_config(file: Path) -> TrainingConfig:
@@ -189,14 +218,19 @@ def read_table(kind: type[Table], table: Any, path: str) -> Table:
         raise InputError(f"{path or 'the file'} must be a table, got {table!r:.60}")
     if kind is NeighborsMapSettings:
         return _named(path, lambda: kind.from_dict(_without_false(table)))  # type: ignore[attr-defined, no-any-return]
-    hints = get_type_hints(kind)
+    hints = {_key(name): hint for name, hint in get_type_hints(kind).items()}
     for key in table:
         if key not in hints:
             raise InputError(f"unknown key {_join(path, key)!r}: the keys are {', '.join(hints)}")
     for option in fields(kind):  # type: ignore[arg-type]
-        if option.name not in table and option.default is MISSING and option.default_factory is MISSING:
-            raise InputError(f"{_join(path, option.name)!r} is missing")
-    values = {key: _read_value(hints[key], value, _join(path, key)) for key, value in table.items()}
+        key = _key(option.name)
+        if key not in table and option.default is MISSING and option.default_factory is MISSING:
+            raise InputError(f"{_join(path, key)!r} is missing")
+    values = {
+        option.name: _read_value(hints[key], table[key], _join(path, key))
+        for option in fields(kind)  # type: ignore[arg-type]
+        if (key := _key(option.name)) in table
+    }
     return _named(path, lambda: kind(**values))
 
 
@@ -221,6 +255,10 @@ def _read_value(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list):
             raise InputError(f"{path!r} must be a list, got {value!r:.60}")
         return tuple(_read_value(get_args(hint)[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+    if get_origin(hint) is Mapping:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{path!r} must be a table, got {value!r:.60}")
+        return {key: _read_value(get_args(hint)[1], item, _join(path, key)) for key, item in value.items()}
     if hint is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not hint or (hint is float and not math.isfinite(value)):
@@ -233,6 +271,11 @@ def _named(path: str, build: Callable[[], Table]) -> Table:
         return build()
     except InputError as error:
         raise InputError(f"[{path}] {error}" if path else str(error)) from error
+
+
+def _key(name: str) -> str:
+    """Give the key of a field: `from` and `class` are words of Python, so their fields end in "_"."""
+    return name.removesuffix("_")
 
 
 def _join(path: str, key: str) -> str:

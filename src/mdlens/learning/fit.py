@@ -3,7 +3,7 @@
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,10 @@ class StructureTask(LightningModule):  # type: ignore[misc]
         """Give the loss of one batch."""
         maps, labels = batch
         logits = self.network(maps).logits
-        loss = classification_loss(logits, labels, label_smoothing=self._settings.label_smoothing)
+        settings = self._settings
+        loss = classification_loss(
+            logits, labels, label_smoothing=settings.label_smoothing, class_weights=settings.class_weights
+        )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 
@@ -176,20 +179,27 @@ def fit_network(
     return network.eval()
 
 
-def classification_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+def classification_loss(
+    logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0, class_weights: Sequence[float] = ()
+) -> Tensor:
     """Give the mean cross-entropy; for atoms outside all classes with the same probability for each class.
 
     Args:
         logits: (samples, classes).
         labels: Class of each sample, or `OUTSIDE` (samples,).
         label_smoothing: Share of the target of the others spread over the classes.
+        class_weights: Weight of each class in the mean, an atom outside all of them has 1; empty means equal.
     """
     outside = labels == OUTSIDE
     losses = functional.cross_entropy(
         logits, labels.clamp(min=0), reduction="none", label_smoothing=label_smoothing
     )
     undecided = -functional.log_softmax(logits, dim=1).mean(dim=1)
-    return torch.where(outside, undecided, losses).mean()
+    losses = torch.where(outside, undecided, losses)
+    if not class_weights:
+        return losses.mean()
+    weights = torch.where(outside, 1.0, torch.tensor(class_weights)[labels.clamp(min=0)])
+    return (weights * losses).sum() / weights.sum()
 
 
 def predict_logits(network: nn.Module, maps: Float32Array) -> Float32Array:

@@ -19,6 +19,7 @@ class FitSettings:
         label_smoothing: Share of the target spread over the other classes.
         validation_maps: Maps of the validation part, drawn once.
         class_shares: Relative number of maps of each class, in training and validation; empty means equal.
+        class_weights: Weight of each class in the loss of training; empty means equal.
         outside_share: Number of maps of atoms outside all classes, relative to a class of share 1, in
             training only. Their target is the same probability for every class.
         patience: Stop after this many epochs without a better validation loss; 0 never stops early.
@@ -37,6 +38,7 @@ class FitSettings:
     label_smoothing: float = 0.0
     validation_maps: int = 16_384
     class_shares: tuple[float, ...] = ()
+    class_weights: tuple[float, ...] = ()
     outside_share: float = 0.0
     patience: int = 0
     seed: int = 0
@@ -50,6 +52,8 @@ class FitSettings:
         _check("label_smoothing", self.label_smoothing, 0.0, 0.9)
         for share in self.class_shares:
             _check("class_shares", share, 1e-3, 1e3)
+        for weight in self.class_weights:
+            _check("class_weights", weight, 1e-3, 1e3)
         _check("outside_share", self.outside_share, 0.0, 1e3)
         _check("patience", self.patience, 0, 10**6)
         _check("seed", self.seed, 0, 2**32 - 1)

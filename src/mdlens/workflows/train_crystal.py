@@ -119,7 +119,7 @@ def train_crystal(
         return load_model(finished)
     validation = _validation_maps(run)
     network = _fit(run, validation, progress)
-    assume_prior(network, run.config.fit.class_shares, run.config.calibration.prior)
+    assume_prior(network, _shares_learnt(run), run.config.calibration.prior)
     calibration = _calibrate(network, validation, run.config.calibration.error_rate)
     metadata = _describe(run, network, calibration)
     candidate = folder / "candidate.onnx"
@@ -136,7 +136,7 @@ def add_distance(config_file: Path, model_file: Path, *, threads: int = 1) -> St
 
     Args:
         config_file: What it was trained with; the data must still be there.
-        model_file: The model file; replaced as a whole.
+        model_file: The model file, or the folder of its run; replaced as a whole.
         threads: Threads for maps; 0 takes every processor.
 
     Raises:
@@ -145,7 +145,8 @@ def add_distance(config_file: Path, model_file: Path, *, threads: int = 1) -> St
         ModelError: If the model does not load.
     """
     config, model = load_config(config_file), load_model(model_file)
-    dataset = load_data(config.data, config.model.classes, config_file.parent)
+    model_file = model.file
+    dataset = _load(config, config_file.parent)
     if (dataset.classes, config.descriptor) != (model.classes, model.settings):
         raise InputError(f"{model_file}: was trained for other classes or maps than {config_file} says")
     run = _Run(
@@ -175,12 +176,16 @@ def _prepare(config_file: Path, folder: Path, threads: int) -> _Run:
     config = load_config(config_file)
     if threads < 0:
         raise InputError(f"threads must be 0 (every processor) or more, got {threads}")
-    dataset = load_data(config.data, config.model.classes, config_file.parent)
+    dataset = _load(config, config_file.parent)
     split = _split(config, dataset)
     _check_description(config, dataset.classes)
     _claim_folder(folder, config_file, config)
     count = threads or len(os.sched_getaffinity(0))
     return _Run(config=config, dataset=dataset, split=split, folder=folder, threads=count)
+
+
+def _load(config: TrainingConfig, folder: Path) -> SnapshotDataset:
+    return load_data(config.data, config.model.classes, folder, labels=config.labels, seed=config.fit.seed)
 
 
 def _split(config: TrainingConfig, dataset: SnapshotDataset) -> Split:
@@ -257,6 +262,17 @@ def _measure_distance(run: _Run, file: Path, validation: MapSample) -> Structure
     return attach_distance(file, gaussians, limit, validation.maps[:_EXAMPLES])
 
 
+def _shares_learnt(run: _Run) -> tuple[float, ...]:
+    """Give what a network takes for the shares of the classes: a weight in the loss counts like more maps."""
+    fit, classes = run.config.fit, run.dataset.classes
+    return tuple(
+        share * weight
+        for share, weight in zip(
+            fit.class_shares or (1.0,) * len(classes), fit.class_weights or (1.0,) * len(classes), strict=True
+        )
+    )
+
+
 def _calibrate(network: nn.Module, validation: MapSample, error_rate: float) -> _Calibration:
     logits, labels = predict_logits(network, validation.maps), validation.labels
     temperature = fit_temperature(logits, labels)
@@ -306,8 +322,15 @@ def _check_description(config: TrainingConfig, classes: tuple[str, ...]) -> None
     """Refuse names and numbers that a model file cannot hold before anything is trained."""
     model = config.model
     ids = _class_ids(model, classes)
-    if len(config.calibration.prior) not in (0, len(classes)):
-        raise InputError(f"calibration.prior must hold a number for each of {', '.join(classes)}")
+    for name, numbers in (
+        ("calibration.prior", config.calibration.prior),
+        ("fit.class_shares", config.fit.class_shares),
+        ("fit.class_weights", config.fit.class_weights),
+    ):
+        if len(numbers) not in (0, len(classes)):
+            raise InputError(
+                f"{name} must hold a number for each of {', '.join(classes)}, got {len(numbers)}"
+            )
     ModelMetadata(
         name=model.name, version=model.version, classes=classes, ids=ids, descriptor=config.descriptor
     )

@@ -1,0 +1,50 @@
+"""Polyhedral template matching by OVITO (extra `ovito`), imported only when it is used."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from mdlens.errors import MissingExtraError
+from mdlens.types import FloatArray
+
+NUMBERS: Mapping[str, int] = {
+    "other": 0, "fcc": 1, "hcp": 2, "bcc": 3, "icosahedral": 4, "sc": 5, "cubic_diamond": 6,
+    "hexagonal_diamond": 7, "graphene": 8,
+}  # fmt: skip
+"""OVITO's number of each structure."""
+
+
+def match_templates(atoms: Atoms, structures: Iterable[str]) -> tuple[NDArray[np.int64], FloatArray]:
+    """Find the structure of each atom, without a cutoff.
+
+    OVITO applies a cutoff after the match, so any cutoff follows from what is returned.
+
+    Args:
+        atoms: A frame; any length unit.
+        structures: Which of `NUMBERS` are looked for; "other" is what is left.
+
+    Returns:
+        OVITO's number of the best template of each atom (atoms,), 0 where there is none, and the RMSD of the
+        match (atoms,), in units of the neighbour distance.
+
+    Raises:
+        MissingExtraError: If the ``ovito`` extra is not installed.
+
+    Source: Larsen, Schmidt and Schiotz, Modelling Simul. Mater. Sci. Eng. 24, 055007 (2016).
+    """
+    try:
+        from ovito.io.ase import ase_to_ovito
+        from ovito.modifiers import PolyhedralTemplateMatchingModifier
+    except ImportError as error:
+        raise MissingExtraError("ovito", "ovito") from error
+    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=0.0, output_rmsd=True)
+    wanted = {NUMBERS[name] for name in structures} - {0}
+    for number in range(1, len(NUMBERS)):
+        modifier.structures[number].enabled = number in wanted
+    data: Any = ase_to_ovito(Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+    data.apply(modifier)
+    found = np.asarray(data.particles["Structure Type"], np.int64)
+    return found, np.asarray(data.particles["RMSD"], np.float64)
