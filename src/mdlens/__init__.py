@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mdlens import amorphous
     from mdlens.descriptors.maps import MapSource, neighbors_map
     from mdlens.descriptors.settings import NeighborsMapSettings
     from mdlens.inference import load_model
@@ -22,6 +23,7 @@ __all__ = [
     "Trajectory",
     "__version__",
     "add_structures",
+    "amorphous",
     "classify",
     "load_model",
     "neighbors_map",
@@ -47,6 +49,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import mdlens`` stays quick."""
+    if name == "amorphous":
+        return import_module("mdlens.amorphous")
     if name not in _HOMES:
         raise AttributeError(f"module 'mdlens' has no attribute {name!r}")
     value = getattr(import_module(f"mdlens.{_HOMES[name]}"), name)

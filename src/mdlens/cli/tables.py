@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -10,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mdlens.report import FrameSummary, percent
+
+Row = TypeVar("Row")
 
 _MOST_ROWS = 24
 _WIDE = 400
@@ -58,7 +61,7 @@ def _fraction_table(frames: Sequence[FrameSummary], title: str, note: str, short
     return table
 
 
-def thin(frames: Sequence[FrameSummary], most: int = _MOST_ROWS) -> list[FrameSummary]:
+def thin(frames: Sequence[Row], most: int = _MOST_ROWS) -> list[Row]:
     """Choose at most `most` frames, evenly spread, first and last among them."""
     if len(frames) <= most:
         return list(frames)
