@@ -29,8 +29,6 @@ class ByteMapBuilder {
   bool build(std::size_t atom, std::uint8_t* out);
 
  private:
-  bool suits_kernel() const;
-  void measure_nodes();
   void draw_rows(std::uint8_t* out);
   void draw_pixels(std::uint8_t* out);
 
@@ -38,8 +36,7 @@ class ByteMapBuilder {
   ByteScale scale_;
   ByteRowKernel kernel_ = nullptr;
   int size_;
-  float farthest2_ = 0;
-  std::vector<float> square_, distance_, alpha_, map_;
+  std::vector<float> distance_, alpha_, map_;
   std::vector<std::uint8_t> bytes_;
 };
 

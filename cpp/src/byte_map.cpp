@@ -48,25 +48,12 @@ bool ByteMapBuilder::build(std::size_t atom, std::uint8_t* out) {
     std::fill_n(out, static_cast<std::size_t>(size_) * size_, std::uint8_t{0});
     return false;
   }
-  if (kernel_ != nullptr) measure_nodes();
-  if (suits_kernel()) {
+  if (kernel_ != nullptr && !around.tied_rows()) {  // tied rows are ordered by their pixels, to a tolerance that bytes have not
     draw_rows(out);
   } else {
     draw_pixels(out);
   }
   return around.nodes() > size_;
-}
-
-// Tied rows are ordered by their pixels, to a tolerance that bytes have not; and very far nodes would lose digits.
-bool ByteMapBuilder::suits_kernel() const { return kernel_ != nullptr && !pixels_.nodes().tied_rows() && farthest2_ < kFarthest * kFarthest; }
-
-void ByteMapBuilder::measure_nodes() {
-  const MapNodes& around = pixels_.nodes();
-  const float *x = around.x(), *y = around.y(), *z = around.z();
-  const int nodes = around.nodes();
-  square_.resize(static_cast<std::size_t>(nodes + kPadding));
-  for (int i = 0; i < nodes + kPadding; ++i) square_[i] = x[i] * x[i] + y[i] * y[i] + z[i] * z[i];
-  farthest2_ = square_[nodes - 1];  // by distance, the last
 }
 
 void ByteMapBuilder::draw_rows(std::uint8_t* out) {
@@ -76,9 +63,8 @@ void ByteMapBuilder::draw_rows(std::uint8_t* out) {
   for (int k = 1; k < around.rows(); ++k) distance_[k] = around.distance(k);
   inverse_cube_roots(distance_.data(), static_cast<int>(distance_.size()), alpha_.data());
   alpha_[0] = 1.0f;
-  kernel_({.x = around.x(), .y = around.y(), .z = around.z(), .square = square_.data(), .alpha = alpha_.data(), .nodes = around.nodes(),
-           .rows = around.rows(), .size = size_, .floor2 = static_cast<float>(kFloor * kFloor), .reach = scale_.reach, .levels = scale_.levels,
-           .out = out});
+  kernel_({.x = around.x(), .y = around.y(), .z = around.z(), .alpha = alpha_.data(), .nodes = around.nodes(), .rows = around.rows(),
+           .size = size_, .floor2 = static_cast<float>(kFloor * kFloor), .reach = scale_.reach, .levels = scale_.levels, .out = out});
 }
 
 void ByteMapBuilder::draw_pixels(std::uint8_t* out) {

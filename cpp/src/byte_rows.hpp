@@ -11,7 +11,6 @@ constexpr int kMapSlack = 64;
 // One byte map: out[column * size + row] = rint(levels * (reach - d alpha^(-1/2))), at least 0 and at most 255.
 struct ByteTask {
   const float *x, *y, *z;  // nodes relative to node 0, in units of the local length; kPadding more at kFar
-  const float* square;     // x^2 + y^2 + z^2 of each, padding too
   const float* alpha;      // per row, d_0k^(-1/3); any positive number in kPadding more
   int nodes, rows, size;
   float floor2;            // smaller squared distances are raised to this
@@ -21,10 +20,10 @@ struct ByteTask {
 
 using ByteRowKernel = void (*)(const ByteTask& task);
 
-// A kernel that draws maps of this size, nullptr if there is none. It expands |a - b|^2 into |a|^2 - 2 ab + |b|^2, so nodes must not lie too far out.
+// A kernel that draws maps of this size, nullptr if there is none. Its bytes are those of `byte_of_pair`.
 ByteRowKernel byte_rows_avx512(int size);
 
-// Farthest node, in local lengths, for which the expansion is good to a small part of a level.
-constexpr float kFarthest = 6.0f;
+// One byte, by the operations of the float maps and of `bytes_of_pixels`, each rounded by itself: the same everywhere, to the last bit.
+std::uint8_t byte_of_pair(const ByteTask& task, int row, int node);
 
 }  // namespace mdlens::detail

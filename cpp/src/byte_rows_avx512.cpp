@@ -11,43 +11,59 @@
 namespace mdlens::detail {
 namespace {
 
-// Per group of rows: what makes four multiplications of x, y, z and the square of a node the scaled squared distance to it.
+// Per group of rows: where they are, and what takes a squared distance d^2 to its level: top - factor * 2 d.
 template <int Groups>
 struct Rows {
-  __m512 scale[Groups], x[Groups], y[Groups], z[Groups], rest[Groups], least[Groups], top[Groups];
+  __m512 x[Groups], y[Groups], z[Groups], factor[Groups], top[Groups];
+  __m512 least, edge;  // the shortest squared distance, and how far from a whole level a value may lie that is rounded here
 };
 
-// Rows that are not there have scale 0 and a top of 0, which makes all their bytes 0.
+// Rows that are not there have a factor and a top of 0, which makes all their bytes 0.
+//
+// What is computed here and what `byte_of_pair` computes differ by less than 16 roundings of the largest number on the way, which is the top.
 template <int Groups>
 MDLENS_INLINE void load_rows(const ByteTask& task, Rows<Groups>& rows) {
-  const __m512 quarter = _mm512_set1_ps(0.25f * task.levels * task.levels), top = _mm512_set1_ps(task.reach * task.levels);
+  const float highest = task.reach * task.levels;
+  const __m512 half = _mm512_set1_ps(0.5f * task.levels);
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  rows.least = _mm512_set1_ps(task.floor2);
+  rows.edge = _mm512_set1_ps(0.5f - 0x1p-20f * highest);
   for (int g = 0; g < Groups; ++g) {
     const int at = 16 * g;
     const __mmask16 there = _mm512_cmplt_epi32_mask(lane, _mm512_set1_epi32(task.rows - at));
-    rows.scale[g] = _mm512_maskz_div_ps(there, quarter, _mm512_loadu_ps(task.alpha + at));
-    const __m512 twice = _mm512_mul_ps(rows.scale[g], _mm512_set1_ps(-2.0f));
-    rows.x[g] = _mm512_mul_ps(twice, _mm512_loadu_ps(task.x + at));
-    rows.y[g] = _mm512_mul_ps(twice, _mm512_loadu_ps(task.y + at));
-    rows.z[g] = _mm512_mul_ps(twice, _mm512_loadu_ps(task.z + at));
-    rows.rest[g] = _mm512_mul_ps(rows.scale[g], _mm512_loadu_ps(task.square + at));
-    rows.least[g] = _mm512_mask_mul_ps(_mm512_set1_ps(1.0f), there, rows.scale[g], _mm512_set1_ps(task.floor2));
-    rows.top[g] = _mm512_maskz_mov_ps(there, top);
+    rows.x[g] = _mm512_loadu_ps(task.x + at);
+    rows.y[g] = _mm512_loadu_ps(task.y + at);
+    rows.z[g] = _mm512_loadu_ps(task.z + at);
+    rows.factor[g] = _mm512_maskz_div_ps(there, half, _mm512_sqrt_ps(_mm512_loadu_ps(task.alpha + at)));
+    rows.top[g] = _mm512_maskz_mov_ps(there, _mm512_set1_ps(highest));
   }
 }
 
-// top - sqrt(4 s) as integers: an estimate of the inverse root to 14 bits and one Newton step. The scale holds the 4, as that saves a multiplication.
+// Levels before they are rounded. The root is an estimate of the inverse root to 14 bits and one Newton step, which gives twice the root.
 template <int Groups>
-MDLENS_INLINE __m512i levels(const Rows<Groups>& rows, int g, __m512 x, __m512 y, __m512 z, __m512 square) {
-  if (g >= Groups) return _mm512_setzero_si512();
-  __m512 s = _mm512_fmadd_ps(rows.scale[g], square, rows.rest[g]);
-  s = _mm512_fmadd_ps(rows.x[g], x, s);
-  s = _mm512_fmadd_ps(rows.y[g], y, s);
-  s = _mm512_fmadd_ps(rows.z[g], z, s);
-  s = _mm512_max_ps(s, rows.least[g]);
+MDLENS_INLINE __m512 levels(const Rows<Groups>& rows, int g, __m512 x, __m512 y, __m512 z) {
+  if (g >= Groups) return _mm512_setzero_ps();
+  const __m512 dx = _mm512_sub_ps(rows.x[g], x), dy = _mm512_sub_ps(rows.y[g], y), dz = _mm512_sub_ps(rows.z[g], z);
+  __m512 s = _mm512_mul_ps(dx, dx);
+  s = _mm512_fmadd_ps(dy, dy, s);
+  s = _mm512_fmadd_ps(dz, dz, s);
+  s = _mm512_max_ps(s, rows.least);
   const __m512 inverse = _mm512_rsqrt14_ps(s), root = _mm512_mul_ps(s, inverse);
   const __m512 correction = _mm512_fnmadd_ps(root, inverse, _mm512_set1_ps(3.0f));
-  return _mm512_cvtps_epi32(_mm512_fnmadd_ps(root, correction, rows.top[g]));
+  return _mm512_fnmadd_ps(_mm512_mul_ps(root, rows.factor[g]), correction, rows.top[g]);
+}
+
+// The larger of two absolute values.
+MDLENS_INLINE __m512 larger_size(__m512 a, __m512 b) { return _mm512_range_ps(a, b, 0b1011); }
+
+// Does the pairs of a node again that lie so near the edge between two levels that it takes care to tell the side.
+template <int Groups>
+[[gnu::noinline]] void settle_edges(const ByteTask& task, const __m512* off, __m512 edge, int node, __m512i* bytes) {
+  for (int g = 0; g < Groups; ++g)
+    for (unsigned left = _mm512_cmp_ps_mask(_mm512_abs_ps(off[g]), edge, _CMP_GE_OQ); left; left &= left - 1) {
+      const int lane = __builtin_ctz(left);
+      if (16 * g + lane < task.rows) reinterpret_cast<std::uint8_t*>(bytes)[16 * (lane / 4) + 4 * g + lane % 4] = byte_of_pair(task, 16 * g + lane, node);
+    }
 }
 
 // The bytes of the nodes begin .. begin + 16 Groups - 1. A node's distance to itself becomes 0, which comes last.
@@ -56,10 +72,16 @@ MDLENS_INLINE void load_nodes(const ByteTask& task, const Rows<Groups>& rows, in
   for (int i = 0; i < 16 * Groups; ++i) {
     const int node = begin + i;
     const __m512 x = _mm512_set1_ps(task.x[node]), y = _mm512_set1_ps(task.y[node]), z = _mm512_set1_ps(task.z[node]);
-    const __m512 square = _mm512_set1_ps(task.square[node]);
-    const __m512i low = _mm512_packs_epi32(levels(rows, 0, x, y, z, square), levels(rows, 1, x, y, z, square));
-    const __m512i high = Groups > 2 ? _mm512_packs_epi32(levels(rows, 2, x, y, z, square), levels(rows, 3, x, y, z, square)) : low;
-    bytes[i] = _mm512_packus_epi16(low, high);
+    __m512 level[4], off[4];
+    __m512i whole[4];
+    for (int g = 0; g < 4; ++g) {
+      level[g] = levels(rows, g, x, y, z);
+      whole[g] = _mm512_cvtps_epi32(level[g]);
+      off[g] = _mm512_reduce_ps(level[g], 0);
+    }
+    bytes[i] = _mm512_packus_epi16(_mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3]));
+    const __m512 largest = larger_size(larger_size(off[0], off[1]), larger_size(off[2], off[3]));
+    if (_mm512_cmp_ps_mask(largest, rows.edge, _CMP_GE_OQ)) [[unlikely]] settle_edges<Groups>(task, off, rows.edge, node, bytes + i);
   }
   if (begin > 0) return;
   for (int i = 0; i < 16 * Groups; ++i) {

@@ -17,8 +17,8 @@ struct ByteScale {
 };
 
 // Byte maps of `count` atoms, to out[count][size][size], row by row. The scale-free map of one channel of ones: throws std::invalid_argument for other
-// exponents than gamma 2 and beta 3, absolute distances, or a scale that is not positive; otherwise as neighbors_maps. Bytes of different instruction
-// sets may differ by 1 where the rounding is on edge.
+// exponents than gamma 2 and beta 3, absolute distances, or a scale that is not positive; otherwise as neighbors_maps. Bytes are those of the
+// float map to the last one, whatever the instruction set.
 void byte_maps(const NeighborSearch& search, const MapOptions& options, ByteScale scale, const std::int64_t* atoms, std::size_t count, std::uint8_t* out,
                int threads, Isa isa);
 

@@ -27,7 +27,7 @@ class MapSource:
         settings: How a map is drawn.
         threads: Worker threads; 0 takes one per processor. The maps do not depend on it.
         isa: Instruction set of the kernel: "automatic", "portable", "avx2" or "avx512". They
-            agree to rounding.
+            give the same maps.
 
     Raises:
         InputError: If positions or cell are not usable, or a species has no weight in a channel.
