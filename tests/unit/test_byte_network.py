@@ -1,5 +1,7 @@
 """Byte maps and 8-bit networks against NumPy, bit for bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -9,6 +11,8 @@ from twins.neighbors_map import CELLS, LATTICES, noised, random_system
 from mdlens import _core
 from mdlens.descriptors import NeighborsMapSettings
 from mdlens.descriptors.maps import MapSource
+from mdlens.inference import load_model
+from mdlens.workflows.crystal import classify_maps
 
 ISAS = _core.supported_isas()
 REACH, LEVELS = 3.45, 88.0
@@ -126,6 +130,16 @@ def test_maps_that_have_no_bytes_are_refused(wrong):
         _core.byte_maps(search, options(16), float("nan"), 80.0, np.arange(1), 1, "automatic")
     with pytest.raises(IndexError):
         _core.byte_maps(search, options(16), 3.0, 80.0, np.arange(2), 1, "automatic")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_shipped_model_says_what_its_graph_says_of_float_maps(isa):
+    model = load_model()
+    atoms = noised("fcc", (4, 4, 4), 0.15)
+    source = MapSource(atoms, model.settings, threads=1, isa=isa)
+    fused = classify_maps(source, model, threads=1)
+    graph = classify_maps(source, replace(model, fused=None), threads=1)
+    np.testing.assert_allclose(fused.probabilities, graph.probabilities, rtol=0, atol=1e-4)
 
 
 # ---- network ----

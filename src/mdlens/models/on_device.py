@@ -1,5 +1,6 @@
 """Byte maps and the 8-bit network on a torch device: for machines with a GPU."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,11 @@ TIE = 2e-5
 
 SHORTEST = 0.05
 """Distances below this, in local lengths, count as this, as in the core."""
+
+_ESTIMATE = 0x54A21D2A
+"""Less a third of a float's bits, these are the bits of nearly its inverse cube root."""
+
+_THIRD = float(np.float32(1.0) / np.float32(3.0))
 
 BATCH = 8192
 """Atoms at a time: 2 GB of the device's memory."""
@@ -62,7 +68,7 @@ class DeviceNetwork:
         """
         with torch.no_grad():
             near = torch.from_numpy(vectors).to(self.device)
-            squares = (near**2).sum(dim=2)
+            squares = _squares(near)
             careful = self._is_tied(squares) | ~torch.isfinite(squares).all(dim=1)
             image = self._draw(torch.where(careful[:, None, None], torch.ones_like(near), near))
             embeddings = self._layers(image)
@@ -74,17 +80,43 @@ class DeviceNetwork:
         return tied[:, : self._size].any(dim=1) | tied[:, self.candidates - 1]
 
     def _draw(self, near: Tensor) -> Tensor:
-        """Draw maps (atoms, size, size, 1) of levels from vectors (atoms, neighbours, 3)."""
-        length = near[:, : self._scale].norm(dim=2).mean(dim=1)
-        nodes = near[:, : self.candidates] / length[:, None, None]
-        nodes = torch.cat([torch.zeros_like(nodes[:, :1]), nodes], dim=1)
-        rows = nodes[:, : self._size]
-        squares = ((rows[:, :, None] - nodes[:, None]) ** 2).sum(dim=3).clamp(min=SHORTEST**2)
+        """Draw maps (atoms, size, size, 1) of levels from vectors (atoms, neighbours, 3).
+
+        Operation by operation as in the core, each rounded by itself, so that levels on edge fall to the
+        same side.
+        """
+        nodes, factor = self._place(near)
+        squares = torch.zeros(1, device=near.device)
+        for axis in range(3):
+            along = nodes[:, : self._size, None, axis] - nodes[:, None, :, axis]
+            squares = squares + along * along
         itself = torch.eye(self._size, nodes.shape[1], dtype=torch.bool, device=near.device)
-        squares = squares.masked_fill(itself, torch.inf)
-        factor = squares[:, 0, : self._size].clone()  # of each row: d_0k^(1/3), 1 for the atom itself
-        factor[:, 0] = 1.0
-        distance = (squares * factor[:, :, None] ** (1.0 / 6.0)).sqrt()
+        squares = squares.clamp(min=SHORTEST**2).masked_fill(itself, torch.inf)
+        distance = 1.0 / (factor[:, :, None] * (1.0 / squares)).sqrt()
         level = (self._levels.reach - distance) * self._levels.density
         shown = level.topk(self._size, dim=2).values  # by distance, short ones first
         return shown.round().clamp(0.0, 255.0)[..., None]
+
+    def _place(self, near: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the nodes in local lengths (atoms, nodes, 3) and the factor of each row, ``d_0k^(-1/3)``."""
+        distance = _squares(near).double().sqrt()
+        length = distance[:, : self._scale].mean(dim=1, keepdim=True)
+        nodes = (near[:, : self.candidates].double() * (1.0 / length)[..., None]).float()
+        nodes = torch.cat([torch.zeros_like(nodes[:, :1]), nodes], dim=1)
+        rows = (distance[:, : self._size - 1].clamp(min=SHORTEST * length) / length).float()
+        factor = torch.cat([torch.ones_like(rows[:, :1]), _inverse_cube_roots(rows)], dim=1)
+        return nodes, factor
+
+
+def _squares(vectors: Tensor) -> Tensor:
+    """Sum the squares of components (..., 3), one after the other."""
+    x, y, z = vectors.unbind(-1)
+    return x * x + y * y + z * z
+
+
+def _inverse_cube_roots(values: Tensor) -> Tensor:
+    """Give ``values^(-1/3)`` to rounding, with the bits of the core: an estimate and three Newton steps."""
+    roots = (_ESTIMATE - values.view(torch.int32) // 3).view(torch.float32)
+    for _ in range(3):
+        roots = roots * ((4.0 - values * roots * roots * roots) * _THIRD)
+    return roots
