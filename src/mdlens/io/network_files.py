@@ -46,7 +46,7 @@ def write_networks(path: Path, networks: Sequence[ElasticNetwork]) -> None:
         InputError: If two networks have the same name.
         OSError: If the folder cannot be written.
     """
-    _check_names([network.name for network in networks])
+    check_names([network.name for network in networks])
     _write(path, {"format": np.array(f"mdlens networks {FORMAT}"), **_network_arrays(networks)})
 
 
@@ -113,11 +113,16 @@ def is_trajectory_file(path: Path) -> bool:
     return kind == "trajectories"
 
 
-def _check_names(names: Sequence[str]) -> None:
+def check_names(names: Sequence[str]) -> None:
+    """Refuse two networks of one name.
+
+    Raises:
+        InputError: If there are such.
+    """
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise InputError(f"two networks are named {name!r}: names must differ within a file")
+            raise InputError(f"two networks are named {name!r}: names must differ")
         seen.add(name)
 
 

@@ -110,7 +110,7 @@ class ElasticTrajectory:
 
     Positions are **unwrapped**: between frames a node never jumps by a box length. The centre of the box
     stays at ``network.box / 2`` in every frame, so a node that follows the box moves affinely about it.
-    Frame 0 is the relaxed, thermalised state before compression: the origin of strain.
+    Frame 0 is the state before compression: the origin of strain.
 
     Args:
         network: The network; ``network.positions`` is its state before relaxation.
@@ -120,7 +120,8 @@ class ElasticTrajectory:
         rate: Strain rate d(eps_x)/dt with its sign: negative in compression.
         timestep: Of the integrator.
         seed: Of the thermostat and the start velocities.
-        linear_nu: Poisson's ratio by linear response of the relaxed network; NaN if not computed.
+        linear_nu: Poisson's ratio of the relaxed network by linear response, of a box that stays a rectangle
+            (``C_xy / C_yy``), which compression measures at small strain; NaN if not computed.
         protocol: Name of the settings, such as ``published``.
 
     Raises:

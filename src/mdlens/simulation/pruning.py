@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from mdlens.errors import InputError
-from mdlens.io.networks import ElasticNetwork
+from mdlens.io.networks import ElasticNetwork, minimum_image
 from mdlens.simulation.linear_response import (
     LinearResponse,
     anisotropy,
@@ -250,4 +251,26 @@ def _snapshot(network: ElasticNetwork, state: _State, target: float, tolerance: 
         response=response,
         removed=int((~state.kept).sum()),
         reached=abs(response.nu - target) <= tolerance,
+    )
+
+
+def with_angles(network: ElasticNetwork, stiffness: float) -> ElasticNetwork:
+    """Add an angle term at rest to each pair of bonds that share a node.
+
+    Args:
+        network: A network without angles.
+        stiffness: k_theta of every angle, energy / rad^2.
+    """
+    ends: list[list[int]] = [[] for _ in range(network.n_nodes)]
+    for i, j in network.bonds.tolist():
+        ends[i].append(j)
+        ends[j].append(i)
+    triples = [(i, j, k) for j, around in enumerate(ends) for i, k in combinations(sorted(around), 2)]
+    angles = np.array(triples, dtype=np.int64).reshape(-1, 3)
+    i, j, k = angles.T
+    a = minimum_image(network.positions[i] - network.positions[j], network.box)
+    b = minimum_image(network.positions[k] - network.positions[j], network.box)
+    rest = np.abs(np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1)))
+    return replace(
+        network, angles=angles, rest_angles=rest, angle_stiffness=np.full(len(angles), float(stiffness))
     )
