@@ -14,10 +14,12 @@ class EpochLog(Callback):  # type: ignore[misc]
 
     Args:
         file: The CSV file; always whole.
+        columns: The epoch, the logged values by name, and last the learning rate.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, columns: tuple[str, ...] = COLUMNS) -> None:
         self._file = file
+        self._columns = columns
         self._rows: list[dict[str, str]] = []
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -29,12 +31,12 @@ class EpochLog(Callback):  # type: ignore[misc]
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Add the row of this epoch."""
-        values = {name: f"{trainer.callback_metrics[name].item():.6g}" for name in COLUMNS[1:4]}
+        values = {name: f"{trainer.callback_metrics[name].item():.6g}" for name in self._columns[1:-1]}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self._rows.append({"epoch": str(trainer.current_epoch), **values, "learning_rate": f"{rate:.6g}"})
         partial = self._file.with_name(self._file.name + ".partial")
         with partial.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
+            writer = csv.DictWriter(stream, self._columns)
             writer.writeheader()
             writer.writerows(self._rows)
         partial.replace(self._file)

@@ -1,10 +1,6 @@
 """Training with Lightning: resumable, deterministic under a seed, quiet."""
 
-import logging
-import signal
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ from torch.nn import functional
 from mdlens.learning.augment import Augmentation
 from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.fit_settings import FitSettings
+from mdlens.learning.lightning_run import interruptible, quiet_lightning, torch_state
 from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.learning.snapshots import OUTSIDE
 from mdlens.types import Float32Array, IntArray
@@ -25,12 +22,6 @@ from mdlens.types import Float32Array, IntArray
 Batch = tuple[Tensor, Tensor]
 
 _VALIDATION_BATCH = 1024
-_HARMLESS = (
-    r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
-    r".*does not have many workers.*",  # the maps come from threads of the core
-    r".*The number of training batches.*",
-    r".*isinstance\(treespec, LeafSpec\).*",
-)
 
 
 class MapStream:
@@ -167,11 +158,11 @@ def fit_network(
     # Not `save_last`: written only with the best one, so that a resumed run would repeat the epochs since.
     newest = ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False)
     last = folder / "last.ckpt"
-    with _quiet_lightning(), _torch_state(threads, settings.seed):
+    with quiet_lightning(), torch_state(threads, settings.seed):
         task = StructureTask(network, settings)
         trainer = _trainer(settings, folder, [best, newest], progress)
         data = StructureData(train, validation, augmentation, settings)
-        with _interruptible(trainer, folder):
+        with interruptible(trainer, folder):
             trainer.fit(task, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
         chosen = folder / "best.ckpt" if settings.patience else last
         state = torch.load(chosen, weights_only=True)["state_dict"]
@@ -238,50 +229,3 @@ def _trainer(settings: FitSettings, folder: Path, checkpoints: list[Callback], p
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
-
-
-@contextmanager
-def _interruptible(trainer: Trainer, folder: Path) -> Iterator[None]:
-    """Turn Lightning's exit after a Ctrl-C back into the interrupt that it was."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stop:
-        if not trainer.interrupted:
-            raise
-        signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt(
-            f"interrupted; {folder} keeps every whole epoch: run the same command again to continue"
-        ) from stop
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Silence what Lightning says about hardware, and warnings about what is meant."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            for message in _HARMLESS:
-                warnings.filterwarnings("ignore", message)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _torch_state(threads: int, seed: int) -> Iterator[None]:
-    """Set torch's threads and seed for a while and put the caller's back."""
-    before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(max(threads, 1))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-            torch.use_deterministic_algorithms(deterministic)

@@ -7,6 +7,7 @@ from mdlens.errors import MissingExtraError
 if find_spec("torch") is None:
     raise MissingExtraError("torch", "train")
 
+from mdlens.models.bond_simulator import BondSimulator
 from mdlens.models.byte_cnn import ByteNeighborsCNN, RoundedNeighborsCNN
 from mdlens.models.cost import multiply_adds
 from mdlens.models.neighbors_cnn import (
@@ -15,13 +16,26 @@ from mdlens.models.neighbors_cnn import (
     PublishedNeighborsCNN,
     StructureOutput,
 )
+from mdlens.models.network_graph import Motion, NetworkGraph, build_graph, join_graphs
+from mdlens.models.network_property import NetworkProperty
+from mdlens.models.network_simulator import LinearSimulator, NetworkSimulator, PaperSimulator, Window
 
 __all__ = [
+    "BondSimulator",
     "ByteNeighborsCNN",
     "CompactNeighborsCNN",
+    "LinearSimulator",
+    "Motion",
+    "NetworkGraph",
+    "NetworkProperty",
+    "NetworkSimulator",
+    "PaperSimulator",
     "PixelTransform",
     "PublishedNeighborsCNN",
     "RoundedNeighborsCNN",
     "StructureOutput",
+    "Window",
+    "build_graph",
+    "join_graphs",
     "multiply_adds",
 ]
