@@ -50,9 +50,20 @@ def read_thermo(run: Path) -> Thermo:
     return Thermo(*(np.array([float(row[name]) for row in rows]) for name in names))
 
 
-def by_model(model: StructureModel, prefix: Callable[[Atoms], Atoms] = lambda atoms: atoms) -> Method:
-    """Fractions by a model of mdlens; `prefix` may minimise the frame first."""
-    return lambda atoms: mdlens.classify(prefix(atoms), model, embeddings=False).fractions()
+def by_model(model: StructureModel, prepare: Callable[[Atoms], Atoms] = lambda atoms: atoms) -> Method:
+    """Fractions by a model of mdlens: every atom its most probable class, as published.
+
+    The share that the model would call unknown stands beside. Near a transition all atoms are between two
+    classes: an unknown there is no evidence for either.
+    """
+
+    def fractions(atoms: Atoms) -> Fractions:
+        result = mdlens.classify(prepare(atoms), model, embeddings=False)
+        shares = np.bincount(result.probabilities.argmax(axis=1), minlength=len(result.classes)) / len(atoms)
+        unknown = result.fractions()["unknown"]
+        return {**dict(zip(result.classes, shares.tolist(), strict=True)), "unknown": unknown}
+
+    return fractions
 
 
 def by_ptm(cutoff: float) -> Method:

@@ -18,11 +18,18 @@ from mdlens.neighbors import find_nearest
 from mdlens.workflows.train_crystal import train_crystal
 
 SHELL = 12
+MOVED_EPOCHS = 8  # of the models that show how far labels decide
 Ranges = Mapping[str, str]
 
 
 def retrain(
-    runs: Path, config: Path, name: str, *, ranges: Ranges | None = None, seed: int | None = None
+    runs: Path,
+    config: Path,
+    name: str,
+    *,
+    ranges: Ranges | None = None,
+    seed: int | None = None,
+    epochs: int | None = None,
 ) -> StructureModel:
     """Train the model of a configuration in ``runs/name``; a finished one is loaded again.
 
@@ -32,12 +39,15 @@ def retrain(
         name: Folder of the run.
         ranges: Frames of each class, in place of those that the file gives.
         seed: In place of the file's.
+        epochs: In place of the file's.
     """
     text = config.read_text(encoding="utf-8")
     for label, frames in (ranges or {}).items():
         text = re.sub(rf'(class = "{label}", frames = )"[^"]*"', rf'\g<1>"{frames}"', text)
     if seed is not None:
         text = re.sub(r"(?m)^seed = \d+", f"seed = {seed}", text)
+    if epochs is not None:
+        text = re.sub(r"(?m)^epochs = \d+", f"epochs = {epochs}", text)
     placed = runs / f"{name}.toml"
     placed.write_text(text, encoding="utf-8")
     return train_crystal(placed, runs / name)
@@ -81,7 +91,7 @@ def labels_moved(
     temperature = read_thermo(run).temperature[list(frames)]
     found = {}
     for name, ranges in windows.items():
-        model = retrain(runs, config, f"{config.stem}_{name}", ranges=ranges)
+        model = retrain(runs, config, f"{config.stem}_{run.name}_{name}", ranges=ranges, epochs=MOVED_EPOCHS)
         rows = follow(run, {f"moved_{name}": method(model)}, frames)[f"moved_{name}"]
         found[name] = {**ranges, "glass": plain(class_transition(temperature, curve(rows, "amorphous")))}
     return found

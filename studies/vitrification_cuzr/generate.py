@@ -2,8 +2,8 @@
 
     python studies/vitrification_cuzr/generate.py RUNS/
 
-One trajectory of 32,000 atoms (the published size) and three of 4,000 atoms. An interrupted run goes on where
-it stopped. About 65 core-minutes in all.
+One trajectory of 32,000 atoms (the published size) and three of 2,000 atoms. An interrupted run goes on where
+it stopped. About an hour of one core in all.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def recipe(atoms: int, seed: int) -> BulkRecipe:
 
 RECIPES = {
     "cuzr": recipe(32_000, 1),
-    **{f"cuzr_small_{seed}": recipe(4000, seed) for seed in (11, 12, 13)},
+    **{f"cuzr_small_{seed}": recipe(2000, seed) for seed in (11, 12, 13)},
 }
 
 

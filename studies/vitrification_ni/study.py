@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from mdlens.simulation.inherent import inherent_structure
 from studies.transformations.curves import (
     RIVALS,
     by_model,
@@ -39,6 +38,7 @@ from studies.transformations.scoring import domain_accuracy, labels_moved, machi
 import mdlens
 from mdlens.inference import StructureModel, load_model
 from mdlens.learning.transitions import class_transition, energy_kink, energy_step
+from mdlens.simulation.inherent import inherent_structure
 
 HERE = Path(__file__).parent
 HEATED, FRAMES = 115, 345
@@ -50,7 +50,6 @@ WINDOWS = {  # other frames that might have been labelled: liquid down to, amorp
     "near": {"liquid": "118:287:21", "amorphous": "301:345:10"},  # 1.06 and 0.88
     "far": {"liquid": "118:215:12", "amorphous": "332:345:3"},  # 1.93 and 0.50
     "hot_liquid_only": {"liquid": "118:215:12", "amorphous": "312:345:8"},  # 1.93 and 0.75
-    "cold_glass_only": {"liquid": "118:271:19", "amorphous": "332:345:3"},  # 1.25 and 0.50
 }
 
 
@@ -92,7 +91,7 @@ def domains(run: Path, melting: float, glass: float) -> dict[str, list[int]]:
 
 def labelled_frames() -> set[int]:
     """Frames of `nickel` that `train.toml` labels."""
-    return {*range(0, 90, 9), *LABELLED["liquid"], *LABELLED["amorphous"]}
+    return {*range(10, 95, 9), *LABELLED["liquid"], *LABELLED["amorphous"]}
 
 
 def study(runs: Path) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def controls(runs: Path, main: Path, certain: Mapping[str, list[int]]) -> dict[s
     }
     still = retrain(runs, HERE / "train_inherent.toml", "model_nickel_inherent")
     chosen = range(HEATED, FRAMES, 4)
-    rows = follow(main, {"inherent": by_model(still, prefix=minimised)}, chosen)["inherent"]
+    rows = follow(main, {"inherent": by_model(still, prepare=minimised)}, chosen)["inherent"]
     place = {n: k for k, n in enumerate(chosen)}
     seen = {name: [place[n] for n in numbers if n in place] for name, numbers in unseen.items()}
     temperature = read_thermo(main).temperature[list(chosen)]

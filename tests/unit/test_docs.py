@@ -27,7 +27,7 @@ from mdlens.learning.label_settings import LabelsConfig
 from mdlens.simulation import BulkRecipe, Stage
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 TO_COME = {"docs/structure-model.md"}
 """Pages that come with the shipped model."""
 
