@@ -155,7 +155,7 @@ def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def _kind(path: Path) -> str:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             words = str(stored["format"]).split()
     except _DAMAGE + _ZIP_DAMAGE:
         return ""
@@ -164,7 +164,7 @@ def _kind(path: Path) -> str:
 
 def _read(path: Path, kind: str) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
             words = str(arrays["format"]).split()
     except _DAMAGE + _ZIP_DAMAGE as error:

@@ -1,0 +1,148 @@
+"""Check generator and compression against each other; writes validation.json beside this script.
+
+    python studies/elastic/validate.py [--networks 60] [--out studies/elastic/validation.json]
+
+- linear response against molecular dynamics at small strain (0.1 %, then held until the box is still);
+- the published time step, 0.01, against 0.25, Poisson's ratio at 2 % strain, on a few of the networks;
+- molecular dynamics at the published rate against minimisation (quasi-static), at 1 %, 2 % and 5 %;
+- Poisson's ratio from the positions of the nodes against that from the box, at 1 %, 2 % and 5 %;
+- seconds of CPU of each step.
+"""
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.progress import track
+
+from mdlens.elastic import (
+    ElasticNetwork,
+    ElasticTrajectory,
+    compress,
+    compress_quasistatically,
+    fast_recipe,
+    linear_response,
+    poisson_ratio_from_box,
+)
+from mdlens.io.whole_file import write_whole
+from mdlens.workflows.elastic_data import NetworkSetRecipe, pruned_networks, spread_order
+
+COLD = 1e-11
+STRAINS = (0.01, 0.02, 0.05)
+T = TypeVar("T")
+
+
+def timed(seconds: dict[str, list[float]], name: str, call: Callable[[], T]) -> T:
+    """Call, and note the CPU time."""
+    begun = time.process_time()
+    result = call()
+    seconds[name].append(time.process_time() - begun)
+    return result
+
+
+def ratios_at(trajectory: ElasticTrajectory, strains: tuple[float, ...]) -> tuple[list[float], list[float]]:
+    """Poisson's ratio from the box and from the positions at the frames nearest to some strains."""
+    frames = [int(np.argmin(np.abs(trajectory.strain + strain))) for strain in strains]
+    return poisson_ratio_from_box(trajectory.boxes)[frames].tolist(), trajectory.poisson_ratio[
+        frames
+    ].tolist()
+
+
+def check(
+    network: ElasticNetwork, number: int, published: int, seconds: dict[str, list[float]]
+) -> dict[str, Any]:
+    """All figures of one network."""
+    response = timed(seconds, "linear_response", lambda: linear_response(network))
+    held = timed(
+        seconds,
+        "held",
+        lambda: compress(network, fast_recipe(temperature=1e-13, strain=-0.001, hold=5000.0)),
+    )
+    fast = timed(seconds, "fast", lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0505)))
+    minima = timed(seconds, "quasi_static", lambda: compress_quasistatically(network, strain=-0.05, steps=50))
+    box, positions = ratios_at(fast, STRAINS)
+    row = {
+        "name": network.name,
+        "nu": response.nu,
+        "nu_box": response.nu_box,
+        "anisotropy": response.anisotropy,
+        "held": poisson_ratio_from_box(held.boxes)[-1],
+        "box": box,
+        "positions": positions,
+        "quasi_static": ratios_at(minima, STRAINS)[0],
+    }
+    if number < published:
+        slow = timed(
+            seconds,
+            "published_to_2_percent",
+            lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0202, timestep=0.01)),
+        )
+        row["published"] = ratios_at(slow, (0.02,))[0][0]
+    return row
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Distances and coefficients of determination over the networks."""
+    held = np.array([abs(row["held"] - row["nu_box"]) for row in rows])
+    box, positions, minima = (
+        np.array([row[key] for row in rows]) for key in ("box", "positions", "quasi_static")
+    )
+    slow = np.array([abs(row["published"] - row["box"][1]) for row in rows if "published" in row])
+    return {
+        "networks": len(rows),
+        "linear_response_against_held": {
+            "within_0.02": float((held <= 0.02).mean()),
+            "median": float(np.median(held)),
+            "largest": float(held.max()),
+        },
+        "timestep_0.25_against_0.01": {"networks": len(slow), "largest": float(slow.max(initial=0))},
+        "dynamics_against_quasi_static": {
+            str(s): {"median": float(np.median(d)), "within_0.02": float((d <= 0.02).mean())}
+            for s, d in zip(STRAINS, np.abs(box - minima).T, strict=True)
+        },
+        "positions_against_box_R2": {
+            str(s): 1 - float(((p - b) ** 2).sum() / ((b - b.mean()) ** 2).sum())
+            for s, b, p in zip(STRAINS, box.T, positions.T, strict=True)
+        },
+    }
+
+
+def main() -> None:
+    """Run all checks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", type=int, default=60)
+    parser.add_argument("--nodes", type=int, default=100)
+    parser.add_argument("--published", type=int, default=6, help="networks run at the published time step")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("validation.json"))
+    options = parser.parse_args()
+    seconds: dict[str, list[float]] = defaultdict(list)
+    recipe = NetworkSetRecipe(bases=-(-options.networks // 6), per_base=12, nodes=options.nodes, seed=7)
+    networks = [
+        network
+        for base in range(recipe.bases)
+        for network in timed(seconds, "networks_of_a_base", lambda base=base: pruned_networks(recipe, base))  # type: ignore[misc]
+    ]
+    order = spread_order([network.base for network in networks], 7)[: options.networks]
+    rows = [
+        check(networks[index], number, options.published, seconds)
+        for number, index in enumerate(track(order, description="networks"))
+    ]
+    results = {
+        "summary": summary(rows),
+        "kept_of_targets": [len(networks), recipe.bases * recipe.per_base],
+        "median_cpu_seconds": {name: round(float(np.median(s)), 4) for name, s in seconds.items()},
+        "networks": rows,
+    }
+    write_whole(options.out, json.dumps(results, indent=1) + "\n")
+    print(json.dumps({k: v for k, v in results.items() if k != "networks"}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
