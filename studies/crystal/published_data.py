@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ovito.io.ase import ase_to_ovito
-from ovito.modifiers import PolyhedralTemplateMatchingModifier
 from rich.progress import track
 
+from mdlens.learning.ptm import match_templates
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.simulation.bulk import BulkRecipe, Stage, simulate_bulk
 
@@ -70,12 +69,8 @@ def recipe(material: Material, seed: int) -> BulkRecipe:
 
 def labels_of(material: Material, inherent: Atoms) -> np.ndarray:
     """The class of the material where PTM (RMSD below 0.1) finds it in the minimised copy, else -1."""
-    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=0.1)
-    for number in PTM_ID.values():
-        modifier.structures[number].enabled = True
-    data = ase_to_ovito(inherent)
-    data.apply(modifier)
-    right = np.asarray(data.particles["Structure Type"]) == PTM_ID[material.lattice]
+    found, rmsd = match_templates(inherent, PTM_ID)
+    right = (found == PTM_ID[material.lattice]) & (rmsd <= 0.1)
     return np.where(right, CLASSES.index(material.lattice), -1).astype(np.int8)
 
 

@@ -9,8 +9,9 @@ from ovito.modifiers import (
     AcklandJonesModifier,
     CommonNeighborAnalysisModifier,
     IdentifyDiamondModifier,
-    PolyhedralTemplateMatchingModifier,
 )
+
+from mdlens.learning.ptm import match_templates
 
 CLASSES = ("fcc", "hcp", "bcc", "sc", "cubic_diamond", "hexagonal_diamond", "disordered")
 OTHER = CLASSES.index("disordered")
@@ -29,11 +30,8 @@ def ptm(atoms: Atoms) -> tuple[Labels, np.ndarray]:
 
     Source: Larsen, Schmidt and Schiotz, Modelling Simul. Mater. Sci. Eng. 24, 055007 (2016).
     """
-    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=0.0, output_rmsd=True)
-    for number in PTM_NUMBER.values():
-        modifier.structures[number].enabled = True
-    data = _applied(atoms, modifier)
-    return _classes(data, PTM_NUMBER), np.asarray(data.particles["RMSD"], dtype=float)
+    numbers, rmsd = match_templates(atoms, PTM_NUMBER)
+    return _numbered(numbers, PTM_NUMBER), rmsd
 
 
 def with_cutoff(labels: Labels, rmsd: np.ndarray, cutoffs: float | Mapping[str, float]) -> Labels:
@@ -86,7 +84,11 @@ def _applied(atoms: Atoms, modifier: object) -> object:
 
 
 def _classes(data: object, numbers: Mapping[str, int]) -> Labels:
+    return _numbered(np.asarray(data.particles["Structure Type"]), numbers)
+
+
+def _numbered(found: np.ndarray, numbers: Mapping[str, int]) -> Labels:
     table = np.full(16, OTHER)
     for name, number in numbers.items():
         table[number] = CLASSES.index(name)
-    return table[np.asarray(data.particles["Structure Type"])]
+    return table[found]

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ovito.io.ase import ase_to_ovito
-from ovito.modifiers import PolyhedralTemplateMatchingModifier
 from systems import TRAIN, System
 
+from mdlens.learning.ptm import match_templates
 from mdlens.simulation.bulk import BulkRecipe, Stage, simulate_bulk
 
 CLASSES = ("fcc", "hcp", "bcc", "sc", "cubic_diamond", "hexagonal_diamond", "disordered")
@@ -64,12 +63,8 @@ def recipe(system: System) -> BulkRecipe:
 
 def ptm(atoms: Atoms, rmsd_cutoff: float) -> np.ndarray:
     """OVITO's structure numbers of polyhedral template matching; a cutoff of 0 means none."""
-    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd_cutoff)
-    for number in PTM_ID.values():
-        modifier.structures[number].enabled = True
-    data = ase_to_ovito(atoms)
-    data.apply(modifier)
-    return np.asarray(data.particles["Structure Type"])
+    found, rmsd = match_templates(atoms, PTM_ID)
+    return np.where((rmsd <= rmsd_cutoff) | (rmsd_cutoff == 0.0), found, 0)
 
 
 def crystalline_share(atoms: Atoms) -> float:
