@@ -5,6 +5,7 @@ import torch
 
 from mdlens.errors import InputError
 from mdlens.learning.config import parse_config
+from mdlens.learning.fit_settings import FitSettings
 from mdlens.learning.prior import assume_prior
 from mdlens.models import CompactNeighborsCNN
 
@@ -34,6 +35,12 @@ def test_equal_shares_are_the_default_and_no_prior_changes_nothing(network: Comp
     assume_prior(network, (1.0, 1.0, 2.0), ())
     assume_prior(network, (), (5.0, 5.0, 5.0))
     torch.testing.assert_close(probabilities(network), before)
+
+
+def test_a_weight_in_the_loss_counts_like_more_maps() -> None:
+    assert FitSettings(class_weights=(1.0, 2.0)).shares_learnt(2) == (1.0, 2.0)
+    assert FitSettings(class_shares=(3.0, 1.0), class_weights=(1.0, 2.0)).shares_learnt(2) == (3.0, 2.0)
+    assert FitSettings().shares_learnt(3) == (1.0, 1.0, 1.0)
 
 
 def test_a_prior_without_a_class_is_refused() -> None:

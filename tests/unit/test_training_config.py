@@ -181,6 +181,10 @@ def test_false_stands_for_what_toml_cannot_write() -> None:
         (DATA + "[augmentation]\nstrain = 3", r"\[augmentation\] strain must lie between"),
         (DATA + "[model]\nnetwork = 'huge'", r"\[model\] network must be one of bytes, compact, published"),
         (DATA + "[model]\nnetwork = 'published'\n[descriptor]\nsize = 16", r"descriptor\.size must be 32"),
+        (
+            DATA + "[descriptor]\ncandidates = 31",
+            r"descriptor\.candidates must be at least descriptor\.size, 32",
+        ),
         (DATA + "[descriptor]\nsize = 30", r"descriptor\.size must be a multiple of 8"),
         (DATA + "[calibration]\nerror_rate = 0.9", r"\[calibration\] error_rate"),
         (DATA + "model = 3", r"unknown key"),

@@ -165,6 +165,12 @@ class TrainingConfig:
             )
         if self.model.network == "compact" and self.descriptor.size % 8:
             raise InputError(f"descriptor.size must be a multiple of 8, got {self.descriptor.size}")
+        if self.descriptor.candidates is not None and self.descriptor.candidates < self.descriptor.size:
+            # Otherwise the last column is empty, which `classify` takes for an atom with too few neighbours.
+            raise InputError(
+                f"descriptor.candidates must be at least descriptor.size, {self.descriptor.size}, "
+                f"got {self.descriptor.candidates}"
+            )
 
     def _check_labels(self) -> None:
         bare = [number for number, entry in enumerate(self.data) if entry.unlabelled]

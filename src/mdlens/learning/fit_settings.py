@@ -58,6 +58,12 @@ class FitSettings:
         _check("patience", self.patience, 0, 10**6)
         _check("seed", self.seed, 0, 2**32 - 1)
 
+    def shares_learnt(self, classes: int) -> tuple[float, ...]:
+        """Give the shares that so many classes seem to have: a weight in the loss counts like more maps."""
+        shares = self.class_shares or (1.0,) * classes
+        weights = self.class_weights or (1.0,) * classes
+        return tuple(share * weight for share, weight in zip(shares, weights, strict=True))
+
     @property
     def steps_per_epoch(self) -> int:
         """Batches of one epoch; the rest of each pool that fills no batch is left out."""

@@ -50,6 +50,8 @@ def load_data(
         found, origin = _load_entry(entry, folder, labels, names, closed=bool(classes))
         if entry.atoms_per_snapshot:
             found = [_thinned(snapshot, entry.atoms_per_snapshot, seed) for snapshot in found]
+        if "labels_from" in origin:
+            origin["labelled_atoms"] = _count(found, names)
         snapshots += found
         provenance.append({"file": Path(entry.file).name, "snapshots": len(found), **origin})
     return SnapshotDataset(classes=tuple(names), snapshots=tuple(snapshots), provenance={"files": provenance})
@@ -76,9 +78,13 @@ def _load_entry(
     found = list(_without_annotator(file, entry, labels, numbers))
     if not found:
         raise InputError(f"{entry.file}: no atom gets a label from {labels.from_!r}; look at its ranges")
-    counts = np.sum([np.bincount(s.labels[s.labels >= 0], minlength=len(names)) for s in found], axis=0)
-    labelled = {names[k]: int(counts[k]) for k in numbers}
-    return found, {"labels_from": labels.from_, "labelled_atoms": labelled}
+    return found, {"labels_from": labels.from_}
+
+
+def _count(snapshots: Sequence[LabelledSnapshot], names: Sequence[str]) -> dict[str, int]:
+    """Count the labelled atoms of each class that occurs."""
+    labels = np.concatenate([snapshot.labels for snapshot in snapshots])
+    return {name: n for k, name in enumerate(names) if (n := int(np.count_nonzero(labels == k)))}
 
 
 def _class_numbers(found: Sequence[str], names: list[str], closed: bool, file: str) -> list[int]:

@@ -119,7 +119,9 @@ def train_crystal(
         return load_model(finished)
     validation = _validation_maps(run)
     network = _fit(run, validation, progress)
-    assume_prior(network, _shares_learnt(run), run.config.calibration.prior)
+    assume_prior(
+        network, run.config.fit.shares_learnt(len(run.dataset.classes)), run.config.calibration.prior
+    )
     calibration = _calibrate(network, validation, run.config.calibration.error_rate)
     metadata = _describe(run, network, calibration)
     candidate = folder / "candidate.onnx"
@@ -260,17 +262,6 @@ def _measure_distance(run: _Run, file: Path, validation: MapSample) -> Structure
     right = probabilities.argmax(axis=1) == validation.labels
     gaussians, limit = in_usual_units(gaussians, embeddings, right)
     return attach_distance(file, gaussians, limit, validation.maps[:_EXAMPLES])
-
-
-def _shares_learnt(run: _Run) -> tuple[float, ...]:
-    """Give what a network takes for the shares of the classes: a weight in the loss counts like more maps."""
-    fit, classes = run.config.fit, run.dataset.classes
-    return tuple(
-        share * weight
-        for share, weight in zip(
-            fit.class_shares or (1.0,) * len(classes), fit.class_weights or (1.0,) * len(classes), strict=True
-        )
-    )
 
 
 def _calibrate(network: nn.Module, validation: MapSample, error_rate: float) -> _Calibration:
