@@ -157,7 +157,7 @@ struct NeighborSearch::Impl : SearchIndex {
   }
 
   Shift shift_of(const Workspace& work, std::uint32_t candidate, const Shift& own) const {
-    const Shift& wrapped = wraps[work.slot[candidate]];
+    const Shift wrapped = wraps[work.slot[candidate]];
     const Shift& image = work.segments[work.segment[candidate]].shift;
     return {image[0] + wrapped[0] - own[0], image[1] + wrapped[1] - own[1], image[2] + wrapped[2] - own[2]};
   }

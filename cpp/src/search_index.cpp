@@ -47,7 +47,7 @@ SearchIndex::SearchIndex(const double* positions, std::size_t n, const Box& box)
     : lattice(box), identity(next_identity()), tree(wrapped(lattice, positions, n)), wraps(n) {
   for (std::size_t a = 0; a < n; ++a) {
     const Cells shift = lattice.given_shift(cells_to_wrap(lattice, positions + 3 * a));
-    wraps[static_cast<std::size_t>(tree.slot[a])] = {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])};
+    wraps.set(static_cast<std::size_t>(tree.slot[a]), {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])});
   }
   if (n == 0) return;
   diagonal = tree.bounds[1].diagonal();

@@ -18,11 +18,41 @@ using Cells = std::array<std::int64_t, 3>;
 // A translation as it is handed out. Throws std::invalid_argument where it does not fit.
 std::int32_t to_shift(std::int64_t value);
 
+// A translation per slot. Nearly all are of a cell or none, so three bytes hold them, until one does not fit.
+class Wraps {
+ public:
+  explicit Wraps(std::size_t n) : near_(n) {}
+
+  Shift operator[](std::size_t slot) const {
+    if (!far_.empty()) return far_[slot];
+    return {near_[slot][0], near_[slot][1], near_[slot][2]};
+  }
+
+  void set(std::size_t slot, const Shift& shift) {
+    const bool fits = std::all_of(shift.begin(), shift.end(), [](std::int32_t value) { return value >= -128 && value <= 127; });
+    if (fits && far_.empty()) {
+      for (int k = 0; k < 3; ++k) near_[slot][k] = static_cast<std::int8_t>(shift[k]);
+    } else {
+      if (far_.empty()) widen();
+      far_[slot] = shift;
+    }
+  }
+
+ private:
+  void widen() {
+    for (const auto& shift : near_) far_.push_back({shift[0], shift[1], shift[2]});
+    near_ = {};
+  }
+
+  std::vector<std::array<std::int8_t, 3>> near_;
+  std::vector<Shift> far_;
+};
+
 struct SearchIndex {
   Lattice lattice;
   std::uint64_t identity;  // unlike that of any other search of this process
   Tree tree;
-  std::vector<Shift> wraps;             // by slot: wrapped = position + wraps . cell
+  Wraps wraps;                          // by slot: wrapped = position + wraps . cell
   Vec low_fraction{}, high_fraction{};  // of the wrapped atoms
   double magnitude = 0.0;               // largest coordinate: sets the rounding error of a distance
   double diagonal = 0.0;

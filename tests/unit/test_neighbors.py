@@ -209,6 +209,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+@pytest.mark.parametrize("far", [127, 128, -128, -129, 100_000])
+def test_shifts_of_atoms_many_cells_away(far):
+    cell, pbc = CELLS["triclinic"]
+    positions = np.random.default_rng(4).random((30, 3)) @ np.array(cell, float)
+    moved = np.zeros((30, 3))
+    moved[[3, 29], [0, 2]] = far
+    near = find_pairs(positions, np.array(cell, float), pbc, 4.0)
+    away = find_pairs(positions + moved @ np.array(cell, float), np.array(cell, float), pbc, 4.0)
+    shift = away.shift + moved[away.j] - moved[away.i]
+    rows = [sorted(zip(p.i, p.j, *s.T, strict=True)) for p, s in ((near, near.shift), (away, shift))]
+    assert rows[0] == rows[1]
+
+
 def test_memory_follows_the_atoms_not_the_volume():
     grown = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout
     assert int(grown) < 20_000  # kB; a grid over the box would need 10^27 bins

@@ -52,6 +52,30 @@ def test_results_are_the_same_and_in_order(client, measuring_model, melting_fram
     assert_same(alone, expected[2])
 
 
+@pytest.mark.parametrize("frames", [":", "1:5:2", "-2:"])
+def test_workers_read_the_frames_of_a_dump_they_see(client, tiny_model, melting_frames, write_dump, frames):
+    trajectory = mdlens.read(write_dump(melting_frames, "a.dump"), frames)
+    results = list(mdlens.classify(trajectory, tiny_model, client=client))
+    for result, here in zip(results, mdlens.classify(trajectory, tiny_model), strict=True):
+        assert_same(result, here)
+
+
+@pytest.mark.parametrize("all_see", [False, True])
+def test_frames_that_workers_do_not_see_are_read_here(
+    client, tiny_model, melting_frames, write_dump, all_see, monkeypatch
+):
+    path = write_dump(melting_frames, "a.dump")
+
+    def ask(client, place):
+        os.utime(path, (0, 0))  # the file is another one when a worker looks
+        return all_see
+
+    monkeypatch.setattr("mdlens.workflows.crystal_cluster._all_see", ask)
+    results = mdlens.classify(mdlens.read(path), tiny_model, client=client)
+    for result, here in zip(results, mdlens.classify(melting_frames, tiny_model), strict=True):
+        assert_same(result, here)
+
+
 def test_the_workers_need_no_model_file(client, tiny_model, melting_frames, tmp_path):
     file = tmp_path / "model.onnx"
     file.write_bytes(tiny_model.read_bytes())

@@ -1,9 +1,9 @@
 """A streaming reader for LAMMPS text dumps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +17,8 @@ from mdlens.io.dump_header import FrameHeader, read_header, shown
 from mdlens.io.streams import LineSource, is_compressed, open_bytes
 from mdlens.types import IntArray
 
+T = TypeVar("T")
+
 SPECIES_COLUMNS: Final = ("element", "typelabel", "type")
 
 
@@ -27,6 +29,51 @@ class FrameMark:
     offset: int = 0
     line: int = 0
     units: str | None = None
+
+
+@dataclass(frozen=True)
+class FramePlace:
+    """A frame of a plain dump, to be read by whoever sees the same file.
+
+    Attributes:
+        path: The file, absolute.
+        size: Its bytes.
+        changed: When it was changed last, in nanoseconds.
+        mark: Where the frame begins.
+        n_atoms: Its atoms, as the header says.
+    """
+
+    path: Path
+    size: int
+    changed: int
+    mark: FrameMark
+    n_atoms: int
+
+    def __len__(self) -> int:
+        """Count the atoms."""
+        return self.n_atoms
+
+    def is_seen(self) -> bool:
+        """Tell whether this process sees the file as it was."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.changed)
+
+    def read(self) -> Atoms:
+        """Read the frame, see `read_frame`.
+
+        Raises:
+            FormatError: If the file is wrong there.
+            InputError: If it cannot be opened.
+        """
+        with open_bytes(self.path, self.mark.offset) as stream:
+            lines = LineSource(stream, self.path, offset=self.mark.offset, line=self.mark.line)
+            header = read_header(lines, self.mark.units)
+            if header is None:
+                raise lines.error("the frame that was here is gone")
+            return read_frame(lines, header)
 
 
 class DumpSource:
@@ -58,8 +105,27 @@ class DumpSource:
         """Yield the frames ``start, start + step, ...`` before `stop`; others are not parsed."""
         return self._walk(start, range(start, 2**62 if stop is None else stop, step))
 
+    def places(self, start: int, stop: int | None, step: int) -> Iterator[FramePlace] | None:
+        """Yield where these frames are and parse none; None if the file is compressed."""
+        return self._find(range(start, 2**62 if stop is None else stop, step)) if self._seekable else None
+
+    def _find(self, wanted: range) -> Iterator[FramePlace]:
+        path, found = self.path.absolute(), self.path.stat()
+
+        def place(lines: LineSource, header: FrameHeader, mark: FrameMark) -> FramePlace:
+            skip_frame(lines, header)
+            return FramePlace(path, found.st_size, found.st_mtime_ns, mark, header.n_atoms)
+
+        return self._visit(wanted.start, wanted, place)
+
     def _walk(self, start: int, wanted: range) -> Iterator[Atoms]:
         """Yield the frames wanted, from the nearest known one on; if none is, go to the end."""
+        return self._visit(start, wanted, lambda lines, header, _: read_frame(lines, header))
+
+    def _visit(
+        self, start: int, wanted: range, take: Callable[[LineSource, FrameHeader, FrameMark], T]
+    ) -> Iterator[T]:
+        """Yield what is taken of the frames wanted, whose headers were read."""
         index = min(start, len(self._marks) - 1)
         mark = self._marks[index]
         with open_bytes(self.path, mark.offset) as stream:
@@ -70,7 +136,7 @@ class DumpSource:
                     self._count = index
                     return
                 if index in wanted:
-                    yield read_frame(lines, header)
+                    yield take(lines, header, mark)
                 else:
                     skip_frame(lines, header)
                 index += 1

@@ -9,6 +9,7 @@ from typing import Protocol, overload
 from ase import Atoms
 
 from mdlens.errors import InputError
+from mdlens.io.dump_reader import DumpSource, FramePlace
 
 
 class FrameSource(Protocol):
@@ -52,6 +53,13 @@ class Trajectory:
         if not found and self._frame is not None:
             count = self._source.count()
             raise InputError(f"{self.path}: frame {self._frame} was asked for, but there are {count} frames")
+
+    def places(self) -> Iterator[FramePlace] | None:
+        """Tell where the frames are, for another process to read; None where only this one can."""
+        forward = _compose(self._slices)
+        if forward is None or self._frame is not None or not isinstance(self._source, DumpSource):
+            return None
+        return self._source.places(*forward)
 
     def numbered(self) -> Iterator[tuple[int, Atoms]]:
         """Yield each frame with its number in the file, counted from 0."""
