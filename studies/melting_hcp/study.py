@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mdlens.simulation.inherent import inherent_structure
 from studies.transformations.curves import (
     RIVALS,
     by_model,
@@ -22,6 +21,7 @@ from studies.transformations.curves import (
     follow,
     frame,
     frames_of,
+    most_probable,
     plain,
     radial_distribution,
     read_thermo,
@@ -36,9 +36,9 @@ from studies.transformations.drawing import (
 )
 from studies.transformations.scoring import machine, retrain
 
-import mdlens
 from mdlens.inference import StructureModel, load_model
 from mdlens.learning.transitions import class_transition, energy_step
+from mdlens.simulation.inherent import inherent_structure
 
 HERE = Path(__file__).parent
 FRAMES = 110
@@ -122,7 +122,7 @@ def inherent_truth(
             atoms_still = inherent_structure(atoms, "Mg_mm.eam.fs")
             np.savez_compressed(kept, positions=atoms_still.positions.astype(np.float32))
         truth = np.isin(templates(atoms_still, 0.1), CRYSTAL)
-        ours = mdlens.classify(atoms, model, embeddings=False).names == "hcp"
+        ours = most_probable(atoms, model) == "hcp"
         rivals = np.isin(templates(atoms, 0.1), CRYSTAL)
         rows.append(
             {
@@ -165,7 +165,7 @@ def draw(
     example_maps({"hcp": frame(run, 60), "liquid": frame(run, FRAMES - 1)}, model, figures / "maps.png")
     middle = rows[int(np.argmin(np.abs(curve(curves["mdlens"], "hcp") - 0.5)))]
     atoms = frame(run, middle)
-    render(atoms, mdlens.classify(atoms, model, embeddings=False).names, figures / "coexistence.png")
+    render(atoms, most_probable(atoms, model), figures / "coexistence.png")
 
 
 def main() -> None:

@@ -66,6 +66,12 @@ def by_model(model: StructureModel, prepare: Callable[[Atoms], Atoms] = lambda a
     return fractions
 
 
+def most_probable(atoms: Atoms, model: StructureModel) -> np.ndarray:
+    """Name of each atom's most probable class (atoms,)."""
+    result = mdlens.classify(atoms, model, embeddings=False)
+    return np.array(result.classes)[result.probabilities.argmax(axis=1)]
+
+
 def by_ptm(cutoff: float) -> Method:
     """Fractions by polyhedral template matching with an RMSD cutoff (0 for none)."""
 

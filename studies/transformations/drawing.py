@@ -7,9 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
-from ovito.io.ase import ase_to_ovito
-from ovito.pipeline import Pipeline, StaticSource
-from ovito.vis import TachyonRenderer, Viewport
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 
 import mdlens
 from mdlens.inference import StructureModel
@@ -103,23 +104,38 @@ def example_maps(
     save(figure, file)
 
 
-def render(atoms: Atoms, names: np.ndarray, file: Path, *, radius: float = 1.3) -> None:
-    """A picture of a frame with every atom in the colour of its class."""
-    data = ase_to_ovito(atoms)
-    palette = {name: _rgb(COLORS.get(name, "#bbbbbb")) for name in np.unique(names)}
-    data.particles_.create_property("Color", data=np.array([palette[name] for name in names]))
-    data.particles.vis.radius = radius
-    data.cell.vis.line_width = 0.4
-    pipeline = Pipeline(source=StaticSource(data=data))
-    pipeline.add_to_scene()
-    view = Viewport(type=Viewport.Type.Ortho, camera_dir=(-0.6, -1.0, -0.35))
-    view.zoom_all()
-    view.render_image(size=(900, 760), filename=str(file), renderer=TachyonRenderer(), background=(1, 1, 1))
-    pipeline.remove_from_scene()
+def render(atoms: Atoms, names: np.ndarray, file: Path, *, thickness: float = 7.0) -> None:
+    """A slice through a frame, every atom a disc in the colour of its class, deeper ones darker.
 
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    return tuple(int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
+    Args:
+        atoms: The frame, in an orthogonal cell.
+        names: Class of every atom (atoms,).
+        file: Picture.
+        thickness: Of the slice across the shortest edge, Angstrom.
+    """
+    positions, edges = atoms.get_positions(wrap=True), atoms.cell.lengths()
+    across = int(np.argmin(edges))
+    right, up = (axis for axis in range(3) if axis != across)
+    depth = positions[:, across] - edges[across] / 2
+    inside = np.flatnonzero(np.abs(depth) <= thickness / 2)
+    inside = inside[np.argsort(depth[inside])]
+    shade = 0.65 + 0.35 * (depth[inside] / thickness + 0.5)
+    colors = np.array([to_rgb(COLORS.get(name, COLORS["unknown"])) for name in names[inside]])
+    figure, axis = plt.subplots(figsize=(7.2, 7.2 * edges[up] / edges[right] + 0.6), layout="constrained")
+    radius = 0.45 * (atoms.get_volume() / len(atoms)) ** (1 / 3)
+    discs = [Circle((x, y), radius) for x, y in positions[inside][:, [right, up]]]
+    axis.add_collection(
+        PatchCollection(discs, facecolors=colors * shade[:, None], edgecolors="white", linewidths=0.2)
+    )
+    axis.set_xlim(0, edges[right])
+    axis.set_ylim(0, edges[up])
+    axis.set_aspect("equal")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    present = [name for name in COLORS if name in names[inside]]
+    handles = [Line2D([], [], marker="o", ls="", color=COLORS[name], label=name) for name in present]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    save(figure, file)
 
 
 def save(figure: plt.Figure, file: Path) -> None:

@@ -22,6 +22,7 @@ from studies.transformations.curves import (
     follow,
     frame,
     frames_of,
+    most_probable,
     plain,
     radial_distribution,
     read_thermo,
@@ -35,7 +36,6 @@ from studies.transformations.drawing import (
 )
 from studies.transformations.scoring import domain_accuracy, labels_moved, machine, retrain, variance_baseline
 
-import mdlens
 from mdlens.inference import StructureModel, load_model
 from mdlens.learning.transitions import class_transition, energy_kink, energy_step
 from mdlens.simulation.inherent import inherent_structure
@@ -201,7 +201,7 @@ def draw(
     )
     melting = int(np.argmin(np.abs(curve(curves["mdlens"][:HEATED], "crystal") - 0.5)))
     atoms = frame(main, melting)
-    render(atoms, mdlens.classify(atoms, model).names, figures / "coexistence.png")
+    render(atoms, most_probable(atoms, model), figures / "coexistence.png")
 
 
 def main() -> None:
