@@ -25,6 +25,7 @@ __all__ = [
     "add_structures",
     "amorphous",
     "classify",
+    "elastic",
     "load_model",
     "neighbors_map",
     "on_device",
@@ -49,8 +50,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import mdlens`` stays quick."""
-    if name == "amorphous":
-        return import_module("mdlens.amorphous")
+    if name in ("amorphous", "elastic"):
+        return import_module(f"mdlens.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'mdlens' has no attribute {name!r}")
     value = getattr(import_module(f"mdlens.{_HOMES[name]}"), name)
