@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from mdlens.errors import InputError
+from mdlens.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from mdlens.io.networks import ElasticNetwork, ElasticTrajectory
@@ -36,6 +37,22 @@ nodes and the box did.
 Example: mdlens network poisson networks.npz trajectories/*.npz
 """
 
+TRAIN_HELP = """Train a simulator on compressions; an interrupted run continues when started again.
+
+Example: mdlens train network simulator.toml --out run/
+
+The folder gets model.safetensors, log.csv and metrics.json (rollouts of unseen base networks beside
+baselines).
+"""
+
+_ROLLOUT_HELP = """Predict compressions with a trained simulator.
+
+Example: mdlens network rollout run/ trajectories/a.npz --out predicted.npz --report predicted.html
+
+A trajectory gives the first frames and the imposed length along x; a network starts at rest. The length
+along y is always predicted.
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the `network` group to the command line."""
@@ -44,6 +61,8 @@ def register(app: typer.Typer) -> None:
     group.command("generate", help=_GENERATE_HELP)(generate)
     group.command("compress", help=_COMPRESS_HELP)(compress)
     group.command("poisson", help=_POISSON_HELP)(poisson)
+    group.command("train", help=TRAIN_HELP)(train)
+    group.command("rollout", help=_ROLLOUT_HELP)(rollout)
     app.add_typer(group, name="network")
 
 
@@ -129,6 +148,71 @@ def poisson(
     for file in files:
         for item in read_elastic(file):
             table.add_row(*_poisson_row(item))
+    Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="TOML file: data, model, selection, split, fit.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    threads: Annotated[int, typer.Option(min=1, help="Threads to use.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+) -> None:
+    """Train a simulator."""
+    _need_train_extra()
+    from mdlens.workflows.elastic import train_network
+
+    try:
+        model = train_network(config, out, threads=threads, progress=not quiet)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"mdlens: {stop.args[0] if stop.args else 'interrupted'}", err=True)
+        raise typer.Exit(130) from None
+    _print_scores(model.training["scores"])
+    typer.echo(f"wrote {out / 'model.safetensors'} and {out / 'metrics.json'}")
+
+
+def rollout(
+    model: Annotated[Path, typer.Argument(help="Model file or folder of a training run.")],
+    file: Annotated[Path, typer.Argument(help="Networks or trajectories (.npz), or a LAMMPS data file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Trajectories to write (.npz).")],
+    frames: Annotated[int, typer.Option(min=3, help="Frames of each, those given included.")] = 401,
+    rate: Annotated[float, typer.Option(help="Strain rate, for networks.")] = -1e-5,
+    report: Annotated[Path | None, typer.Option(help="Animated page to write (.html).")] = None,
+) -> None:
+    """Roll out and print Poisson's ratios."""
+    _need_train_extra()
+    from mdlens.learning.network_files import load_simulator
+    from mdlens.workflows.elastic import predict_network, write_predictions, write_rollout_page
+
+    loaded = load_simulator(model)
+    predictions = predict_network(loaded, file, frames=frames, rate=rate)
+    write_predictions(predictions, out)
+    table = Table(box=None, pad_edge=False)
+    for column in ("network", "frames", "nu", "true nu", ""):
+        table.add_column(column, justify="left" if column in ("network", "") else "right")
+    for p in predictions:
+        made = p.rollout.trajectory
+        numbers = (f"{value:.4f}" if value == value else "-" for value in (p.nu, p.true_nu))
+        table.add_row(made.network.name, str(made.n_frames), *numbers, p.rollout.stopped)
+    Console(width=None if Console().is_terminal else 160).print(table)
+    if report is not None:
+        write_rollout_page(predictions, report, loaded.config.name)
+    typer.echo(f"wrote {out}" + (f" and {report}" if report is not None else ""))
+
+
+def _need_train_extra() -> None:
+    for package in ("torch", "lightning", "safetensors"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "train")
+
+
+def _print_scores(scores: "dict[str, Any]") -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("test part", "frame", "R2 of nu", "MSE / frozen"):
+        table.add_column(column, justify="left" if column == "test part" else "right")
+    for name in ("simulator", "affine", "frozen"):
+        for frame, found in scores[name].items():
+            if isinstance(found, dict):
+                table.add_row(name, frame, f"{found['r2_nu']:.4f}", f"{found['mse_relative']:.2e}")
     Console(width=None if Console().is_terminal else 160).print(table)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mdlens.cli import network
 from mdlens.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -113,6 +114,16 @@ def crystal(
     made = _train_config(config or Path(), out, threads, quiet)
     models([made.file], as_json=False)
     typer.echo(f"wrote {out / 'model.onnx'} and {out / 'metrics.json'}")
+
+
+@group.command(help=network.TRAIN_HELP, name="network")
+def _network(
+    config: Annotated[Path, typer.Argument(help="TOML file: data, model, selection, split, fit.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    threads: Annotated[int, typer.Option(min=1, help="Threads to use.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+) -> None:
+    network.train(config, out, threads, quiet)
 
 
 def _add(

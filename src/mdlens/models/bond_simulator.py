@@ -11,6 +11,9 @@ from mdlens.models.implicit_solve import solve_symmetric
 from mdlens.models.network_graph import Motion, NetworkGraph
 from mdlens.models.network_simulator import NetworkSimulator, Window
 
+TIME_UNIT = 10.0
+"""What times are counted in, reduced units: frames are about so far apart."""
+
 _STRAIN_SCALE = 20.0
 """Bonds are strained by some percent; the network sees numbers around 1."""
 
@@ -20,14 +23,14 @@ class ForceLaw(nn.Module):
 
     ``e = (l - l0) / l0``, and ``g`` is a perceptron with two hidden layers. A bond pulls back to its rest
     length, which is what "rest length" means; how hard is learned. The tension is in units of node mass x
-    length / frame^2.
+    length / `TIME_UNIT`^2.
 
     Args:
         width: Width of the hidden layers.
         start: Tension per strain before training.
     """
 
-    def __init__(self, width: int = 32, start: float = 100.0) -> None:
+    def __init__(self, width: int = 32, start: float = 50.0) -> None:
         super().__init__()
         self.first = nn.Linear(3, width, dtype=torch.float64)
         self.second = nn.Linear(width, width, dtype=torch.float64)
@@ -69,14 +72,14 @@ class BondForces(NamedTuple):
 class BondSimulator(NetworkSimulator):
     """A force law, a friction and a box that is set in motion by the stress: all learned.
 
-    Every frame, the nodes first follow the box affinely, then move by ``d`` and the box along y by a factor
-    ``exp(w)`` so that
+    Every step of length ``h``, the nodes first follow the box affinely, then move by ``h v`` and the box
+    along y by a factor ``exp(h w)`` so that
 
-        ``(1 + c) d  = d_last + F(x)``                        for every node (mass 1),
-        ``M (1 + b) w = M w_last - (1/N) sum_bonds t_y r_y``  for the box,
+        ``(1 + c h) v = v_last + h F(x)``                            for every node (mass 1),
+        ``M (1 + b h) w = M w_last - (h/N) sum_bonds t_y r_y``       for the box,
 
-    where ``F`` is the sum of the tensions along the bonds. These are damped equations of motion by one
-    implicit step per frame, solved by Newton's method: stiff modes settle within a frame, soft ones lag as
+    where ``F`` is the sum of the tensions along the bonds. These are damped equations of motion by
+    implicit steps, solved by Newton's method: stiff modes settle within a frame, soft ones lag as
     long as the friction says. Forces are equal and opposite by construction, so momentum is conserved but for
     friction, and turning a network turns its forces. Learned are the force law (`ForceLaw`), the friction
     ``c``, the inertia of the box ``M`` and its friction ``b``. The true force law is not given, nor the
@@ -98,15 +101,18 @@ class BondSimulator(NetworkSimulator):
         self.law = ForceLaw(width)
         self.iterations = iterations
         self.steps = steps
-        self.log_friction = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_box_inertia = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_box_friction = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.log_friction = _positive(0.2)
+        self.log_box_inertia = _positive(5.0)
+        self.log_box_friction = _positive(0.2)
 
     def start(self, window: Window) -> Motion:
         """Begin a rollout; the velocity remembered is what does not follow the box."""
         motion = super().start(window)
-        followed = window.positions[-2] * motion.box_rates.exp()[window.graph.node_graph]
-        return motion._replace(velocities=(motion.positions - followed)[None])
+        graph = window.graph
+        followed = window.positions[-2] * motion.box_rates.exp()[graph.node_graph]
+        per_frame = (motion.positions - followed) / self._step_length(graph)[graph.node_graph, None]
+        rates = motion.box_rates / self._step_length(graph)[:, None]
+        return motion._replace(velocities=per_frame[None] / self.steps, box_rates=rates / self.steps)
 
     def advance(self, graph: NetworkGraph, motion: Motion, length_x: Tensor) -> Motion:
         """Predict the next frame; see `NetworkSimulator.advance`."""
@@ -153,8 +159,9 @@ class BondSimulator(NetworkSimulator):
 
     def _step(self, graph: NetworkGraph, motion: Motion, stretch: Tensor) -> Motion:
         """Take one implicit step of a `steps`-th of a frame."""
-        h = 1.0 / self.steps
-        residual, rate = h * motion.velocities[0], h * motion.box_rates[:, 1]
+        h = self._step_length(graph)
+        residual = h[graph.node_graph, None] * motion.velocities[0]
+        rate = h * motion.box_rates[:, 1]
         lengths = motion.boxes[:, 0] * stretch.exp()
         for _ in range(self.iterations):
             residual, rate = self._newton(graph, motion, lengths, residual, rate)
@@ -162,28 +169,38 @@ class BondSimulator(NetworkSimulator):
         return motion._replace(
             positions=motion.positions * factors[graph.node_graph] + residual,
             boxes=motion.boxes * factors,
-            velocities=residual[None] / h,
+            velocities=residual[None] / h[graph.node_graph, None],
             box_rates=torch.stack([stretch / h, rate / h], dim=1),
         )
+
+    def _step_length(self, graph: NetworkGraph) -> Tensor:
+        """Length of a step of each network in units of `TIME_UNIT` (networks,)."""
+        return graph.periods / (TIME_UNIT * self.steps)
 
     def _newton(
         self, graph: NetworkGraph, motion: Motion, lengths: Tensor, residual: Tensor, rate: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Improve the displacement of the nodes (nodes, 2) and the logarithmic one of the box (networks,)."""
-        h = 1.0 / self.steps
+        h = self._step_length(graph)
         factors = torch.stack([lengths / motion.boxes[:, 0], rate.exp()], dim=1)
         followed = graph.vectors(motion.positions, motion.boxes) * factors[graph.bond_graph]
         ends = residual[graph.bonds]
         found = self.forces(graph, followed + ends[:, 1] - ends[:, 0], followed[:, 1])
         drag = (1.0 + h * self.log_friction.exp()) / h**2
-        inertia = graph.sizes * self.log_box_inertia.exp() / h**2
-        box_drag = inertia * (1.0 + h * self.log_box_friction.exp())
-        missing = found.forces + motion.velocities[0] / h - drag * residual
-        box_missing = found.box_forces + inertia * h * motion.box_rates[:, 1] - box_drag * rate
+        inertia = graph.sizes * self.log_box_inertia.exp() / h
+        box_drag = inertia * (1.0 / h + self.log_box_friction.exp())
+        pushed = motion.velocities[0] / h[graph.node_graph, None] - drag[graph.node_graph, None] * residual
+        missing = found.forces + pushed
+        box_missing = found.box_forces + inertia * motion.box_rates[:, 1] - box_drag * rate
         system = _assemble(graph, found, drag, box_drag)
         change = solve_symmetric(system, _pack(graph, missing, box_missing))
         nodes = change[:, :-1].reshape(graph.n_graphs, -1, 2)[graph.node_graph, graph.slots]
         return residual + nodes, rate + change[:, -1]
+
+
+def _positive(start: float) -> nn.Parameter:
+    """Give a number that stays positive while it is learned, by its logarithm."""
+    return nn.Parameter(torch.tensor(math.log(start), dtype=torch.float64))
 
 
 def _at_ends(graph: NetworkGraph, values: Tensor) -> Tensor:
@@ -208,13 +225,12 @@ def _assemble(graph: NetworkGraph, found: BondForces, drag: Tensor, box_drag: Te
     size = 2 * graph.largest + 1
     flat = found.blocks.new_zeros(graph.n_graphs * size * size)
     values = torch.stack([found.blocks, -found.blocks, -found.blocks, found.blocks], dim=1)
-    flat = flat.index_add(0, graph.places.reshape(-1), values.reshape(-1))
+    flat.index_add_(0, graph.places.reshape(-1), values.reshape(-1))
     matrices = flat.reshape(graph.n_graphs, size, size)
-    diagonal = torch.cat(
-        [drag.expand(graph.n_graphs, size - 1), (box_drag + found.box_stiffness)[:, None]], 1
-    )
+    last = (box_drag + found.box_stiffness)[:, None]
+    diagonal = torch.cat([drag[:, None].expand(-1, size - 1), last], dim=1)
+    matrices.diagonal(dim1=1, dim2=2).add_(diagonal)
     coupling = _pack(graph, found.coupling, torch.zeros_like(box_drag))
-    corner = torch.zeros_like(coupling)
-    corner[:, -1] = 1.0
-    border = coupling[:, :, None] * corner[:, None, :]
-    return matrices + torch.diag_embed(diagonal) + border + border.transpose(1, 2)
+    matrices[:, :, -1] += coupling
+    matrices[:, -1, :] += coupling
+    return matrices

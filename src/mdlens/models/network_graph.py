@@ -26,6 +26,7 @@ class NetworkGraph:
         bond_graph: The network each bond belongs to (bonds,).
         slots: Number of each node within its network (nodes,).
         sizes: Nodes of each network (networks,).
+        periods: Time between frames of each network (networks,), reduced units, float64.
     """
 
     bonds: Tensor
@@ -36,6 +37,7 @@ class NetworkGraph:
     bond_graph: Tensor
     slots: Tensor
     sizes: Tensor
+    periods: Tensor
 
     @property
     def n_graphs(self) -> int:
@@ -108,13 +110,16 @@ class Motion(NamedTuple):
     origin_boxes: Tensor
 
 
-def build_graph(network: ElasticNetwork, positions: FloatArray, box: FloatArray) -> NetworkGraph:
+def build_graph(
+    network: ElasticNetwork, positions: FloatArray, box: FloatArray, period: float = 10.0
+) -> NetworkGraph:
     """Turn one network into a graph.
 
     Args:
         network: The network.
         positions: Unwrapped positions in the first frame (nodes, 2); they fix which image a bond reaches.
         box: Box lengths in that frame (2,).
+        period: Time between frames.
     """
     straight = positions[network.bonds[:, 1]] - positions[network.bonds[:, 0]]
     nodes, bonds = network.n_nodes, network.n_bonds
@@ -127,6 +132,7 @@ def build_graph(network: ElasticNetwork, positions: FloatArray, box: FloatArray)
         bond_graph=torch.zeros(bonds, dtype=torch.long),
         slots=torch.arange(nodes),
         sizes=torch.tensor([nodes]),
+        periods=torch.tensor([period], dtype=torch.float64),
     )
 
 
@@ -143,4 +149,5 @@ def join_graphs(graphs: Sequence[NetworkGraph]) -> NetworkGraph:
         bond_graph=torch.cat([graph.bond_graph + int(c) for graph, c in zip(graphs, count, strict=False)]),
         slots=torch.cat([graph.slots for graph in graphs]),
         sizes=torch.cat([graph.sizes for graph in graphs]),
+        periods=torch.cat([graph.periods for graph in graphs]),
     )
