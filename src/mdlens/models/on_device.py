@@ -92,10 +92,11 @@ class DeviceNetwork:
             squares = squares + along * along
         itself = torch.eye(self._size, nodes.shape[1], dtype=torch.bool, device=near.device)
         squares = squares.clamp(min=SHORTEST**2).masked_fill(itself, torch.inf)
-        distance = 1.0 / (factor[:, :, None] * (1.0 / squares)).sqrt()
-        level = (self._levels.reach - distance) * self._levels.density
-        shown = level.topk(self._size, dim=2).values  # by distance, short ones first
-        return shown.round().clamp(0.0, 255.0)[..., None]
+        pixels = factor[:, :, None] * (1.0 / squares)
+        shown = pixels.topk(self._size, dim=2).values  # by distance, short ones first
+        roots = shown.double().sqrt().float()  # of torch's single roots a fifth is off in the last bit
+        level = (self._levels.reach - 1.0 / roots) * self._levels.density
+        return level.round().clamp(0.0, 255.0)[..., None]
 
     def _place(self, near: Tensor) -> tuple[Tensor, Tensor]:
         """Give the nodes in local lengths (atoms, nodes, 3) and the factor of each row, ``d_0k^(-1/3)``."""
