@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdlens import amorphous
+    from mdlens import amorphous, elastic
     from mdlens.descriptors.maps import MapSource, neighbors_map
     from mdlens.descriptors.settings import NeighborsMapSettings
     from mdlens.inference import load_model
