@@ -2,11 +2,13 @@
 
 from mdlens.neighbors.graphs import (
     Graph,
+    WindowPlaces,
     cutoff_graph,
     dimensions,
     nearest_graph,
     planar,
     random_windows,
+    window_places,
 )
 from mdlens.neighbors.search import Nearest, Pairs, find_nearest, find_pairs
 from mdlens.neighbors.system import validate_system
@@ -15,6 +17,7 @@ __all__ = [
     "Graph",
     "Nearest",
     "Pairs",
+    "WindowPlaces",
     "cutoff_graph",
     "dimensions",
     "find_nearest",
@@ -23,4 +26,5 @@ __all__ = [
     "planar",
     "random_windows",
     "validate_system",
+    "window_places",
 ]

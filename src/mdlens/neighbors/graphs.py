@@ -129,6 +129,53 @@ def _closed(n: int, i: IntArray, j: IntArray, shift: Int32Array, vector: FloatAr
     return Graph(np.arange(n), i, j, vector, reverse)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowPlaces:
+    """Coordinates in which windows with the shape of the cell are boxes.
+
+    Attributes:
+        places: From 0 to 1 along each axis, of the cell where periodic, else of the extent of the atoms;
+            outside of it for atoms outside the cell. (N, 3).
+        periodic: Along which axes windows wrap, (3,).
+        extended: Along which axes there is anything to cut; not along z in the plane. (3,).
+    """
+
+    places: FloatArray
+    periodic: BoolArray
+    extended: BoolArray
+
+    def draw(self, side: float, rng: np.random.Generator) -> IntArray:
+        """Atoms in one random window with ``side`` times the edges of the system, ascending."""
+        corner = rng.random(3)
+        corner = np.where(self.periodic, corner, corner * (1.0 - side))
+        return self.inside(corner, side)
+
+    def inside(self, corner: ArrayLike, side: float) -> IntArray:
+        """Atoms in the window that begins at a corner, ascending."""
+        offset = self.places - np.asarray(corner)
+        offset = np.where(self.periodic, offset % 1.0, offset)
+        inside = (offset >= 0.0) & ((offset < side) | (side >= 1.0))
+        return np.flatnonzero((inside | ~self.extended).all(axis=1))
+
+
+def window_places(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> WindowPlaces:
+    """Find where atoms lie in their box or, along axes that are not periodic, in their extent.
+
+    Raises:
+        InputError: If the system is refused.
+    """
+    atoms, box, periodic = planar(positions, cell, pbc)
+    if not len(atoms):
+        return WindowPlaces(atoms, periodic, periodic)
+    full = np.where(periodic[:, None], box, 0.0)
+    full[~periodic] = _normals(box[periodic])
+    places = atoms @ np.linalg.inv(full)
+    low, extent = places.min(axis=0), np.ptp(places, axis=0)
+    extended = periodic | (extent > _FLAT * max(float(np.abs(atoms).max()), 1.0))
+    scaled = (places - low) / np.where(extended, np.maximum(extent, 1e-300), 1.0)
+    return WindowPlaces(np.where(periodic, places, scaled), periodic, extended)
+
+
 def random_windows(
     positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, *, side: float, count: int, seed: int
 ) -> list[IntArray]:
@@ -153,33 +200,9 @@ def random_windows(
     """
     if not 0.0 < side <= 1.0:
         raise InputError(f"side must be above 0 and at most 1, got {side}")
-    system = planar(positions, cell, pbc)
-    if not len(system[0]):
-        return [np.zeros(0, dtype=np.int64) for _ in range(count)]
-    places, extended = _places(*system)
-    periodic = system[2]
-    corners = np.random.default_rng(seed).random((count, 3))
-    corners = np.where(periodic, corners, corners * (1.0 - side))
-    chosen = []
-    for corner in corners:
-        offset = places - corner
-        offset = np.where(periodic, offset % 1.0, offset)
-        inside = (offset >= 0.0) & ((offset < side) | (side == 1.0))
-        chosen.append(np.flatnonzero((inside | ~extended).all(axis=1)))
-    return chosen
-
-
-def _places(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Coordinates of atoms from 0 to 1 along each axis, of the cell where periodic, else of their extent.
-
-    Beside them, which axes have an extent at all.
-    """
-    full = np.where(pbc[:, None], cell, 0.0)
-    full[~pbc] = _normals(cell[pbc])
-    places = positions @ np.linalg.inv(full)
-    low, extent = places.min(axis=0), np.ptp(places, axis=0)
-    extended = pbc | (extent > _FLAT * max(float(np.abs(positions).max()), 1.0))
-    return np.where(pbc, places, (places - low) / np.where(extended, extent, 1.0)), extended
+    places = window_places(positions, cell, pbc)
+    rng = np.random.default_rng(seed)
+    return [places.draw(side, rng) for _ in range(count)]
 
 
 def _normals(periodic: FloatArray) -> FloatArray:
