@@ -1,4 +1,4 @@
-"""What simple numbers of a configuration say: features, and logistic regression over folds of trajectories."""
+"""What simple numbers of a configuration say: features, and logistic regression over the folds."""
 
 import numpy as np
 from data import FOLDS, Member, Trajectory

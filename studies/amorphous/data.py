@@ -1,4 +1,4 @@
-"""The data set of the study: configurations by trajectory and record, the six tasks, folds of trajectories."""
+"""The data set of the study: configurations by trajectory and record, the six tasks, the folds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,7 +107,7 @@ def members(data: dict[str, Trajectory], task: int) -> list[Member]:
 
 
 def matched(chosen: list[Member]) -> list[Member]:
-    """Pairs of liquid and glass with inherent-structure energies within the caliper, each member used once."""
+    """Pairs of liquid and glass with energies within the caliper, each member used once."""
     liquid = sorted((m for m in chosen if m.label == 0), key=lambda m: m.inherent_energy)
     glass = sorted((m for m in chosen if m.label == 1), key=lambda m: m.inherent_energy)
     pairs: list[Member] = []

@@ -17,7 +17,8 @@ import torch
 from data import FOLDS, KINDS, Member, Trajectory, load, tasks
 
 from mdlens.learning.configurations import Configuration, GraphView, PictureView
-from mdlens.learning.fit_configurations import WindowFit, fit_configurations, window_logits
+from mdlens.learning.fit_configurations import fit_configurations, window_logits
+from mdlens.learning.window_fit import WindowFit
 from mdlens.models import AttentionMPNN, PictureCNN
 from mdlens.models.files import save_network
 
@@ -46,7 +47,9 @@ def view_of(network: str) -> GraphView | PictureView:
     return GraphView(2, PARTICLES, NEIGHBORS, absolute=network == "mpnn_paper")
 
 
-def build(network: str, seed: int, view: GraphView | PictureView, shown: list[Configuration]) -> torch.nn.Module:
+def build(
+    network: str, seed: int, view: GraphView | PictureView, shown: list[Configuration]
+) -> torch.nn.Module:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sample = view.join([view.draw(c, rng, turn=False) for c in shown])
@@ -84,7 +87,8 @@ def run(name: str, task: str, kind: str, network: str, seed: int, share: float, 
         view = view_of(network)
         made = build(network, seed, view, train[:64])
         folder = work / f"{name}.fold{fold}"
-        settings = WindowFit(epochs=10, windows_per_epoch=1536, validation_windows=512, seed=seed)
+        epochs = 4 if kind == "thermal" else 10  # heat is learnt in two
+        settings = WindowFit(epochs=epochs, windows_per_epoch=1024, validation_windows=512, seed=seed)
         fit_configurations(made, view, train, validation, settings, folder)
         losses.append((folder / "log.csv").read_text().splitlines()[-1])
         save_network(work / f"{name}.fold{fold}.safetensors", made, {"kind": "study", "network": network})

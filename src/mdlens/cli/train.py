@@ -72,6 +72,9 @@ Seed = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add ``train`` to the command line."""
+    from mdlens.cli import amorphous
+
+    group.command("amorphous")(amorphous.train)
     app.add_typer(group, name="train")
 
 

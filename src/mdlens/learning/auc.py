@@ -67,10 +67,10 @@ def _auc(
 ) -> FloatArray:
     """AUC for every row of weights (resamples, n), from the rank of each sample, (n,)."""
     places = int(rank.max(initial=-1)) + 1
-    high, low = (np.zeros((len(weights), places)) for _ in range(2))
+    high, low = (np.zeros((places, len(weights))) for _ in range(2))
     for table, chosen in ((high, truth), (low, ~truth)):
-        np.add.at(table, (slice(None), rank[chosen]), weights[:, chosen])
-    below = np.cumsum(low, axis=1) - 0.5 * low
+        np.add.at(table, rank[chosen], weights[:, chosen].T)
+    below = np.cumsum(low, axis=0) - 0.5 * low
     with np.errstate(invalid="ignore", divide="ignore"):
-        areas: FloatArray = (high * below).sum(axis=1) / (high.sum(axis=1) * low.sum(axis=1))
+        areas: FloatArray = (high * below).sum(axis=0) / (high.sum(axis=0) * low.sum(axis=0))
     return areas

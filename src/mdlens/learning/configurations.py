@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any, Protocol
 
 import numpy as np
@@ -255,24 +255,16 @@ def _around(
 ) -> tuple[FloatArray, IntArray]:
     """Particles in a square around a random point, relative to it; copies where the box is smaller."""
     positions, cell, pbc = planar(configuration.positions, configuration.cell, configuration.pbc)
-    places = configuration.places
     low, high = positions.min(axis=0), positions.max(axis=0)
     inner = np.minimum(0.5 * edge, 0.5 * (high - low))
     center = np.where(pbc, rng.random(3) @ cell, low + inner + rng.random(3) * (high - low - 2 * inner))
     relative, species = positions - center, configuration.species
-    for axis in np.flatnonzero(places.periodic[:2]):
-        height = 1.0 / np.linalg.norm(np.linalg.pinv(cell[pbc])[:, list(np.flatnonzero(pbc)).index(axis)])
-        steps = np.floor(_along(relative, cell, pbc, axis) + 0.5)
-        relative = relative - steps[:, None] * cell[axis]
-        copies = int(np.ceil(max(edge * sqrt(0.5) / height - 0.5, 0.0)))
+    inverse = np.linalg.pinv(cell[pbc])
+    for column, axis in enumerate(np.flatnonzero(pbc).tolist()):
+        relative = relative - np.floor(relative @ inverse[:, column] + 0.5)[:, None] * cell[axis]
+        height = 1.0 / float(np.linalg.norm(inverse[:, column]))
+        copies = max(ceil(edge * sqrt(0.5) / height - 0.5), 0)
         moved = [relative + n * cell[axis] for n in range(-copies, copies + 1)]
         relative, species = np.concatenate(moved), np.tile(species, 2 * copies + 1)
     near = (np.abs(relative[:, :2]) <= 0.5 * edge).all(axis=1)
     return relative[near, :2], species[near]
-
-
-def _along(relative: FloatArray, cell: FloatArray, pbc: BoolArray, axis: int) -> FloatArray:
-    """Coordinate of vectors along one periodic axis, in cells."""
-    column = list(np.flatnonzero(pbc)).index(axis)
-    coordinates: FloatArray = relative @ np.linalg.pinv(cell[pbc])[:, column]
-    return coordinates

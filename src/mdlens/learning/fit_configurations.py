@@ -1,7 +1,6 @@
 """Training of a network that tells configurations of two classes apart, with Lightning."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +15,8 @@ from mdlens.errors import InputError
 from mdlens.learning.configurations import Configuration, View
 from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.lightning_run import interruptible, quiet_lightning, torch_state
+from mdlens.learning.window_fit import WindowFit
 from mdlens.types import FloatArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowFit:
-    """How a network is fitted to windows.
-
-    Args:
-        epochs: Passes; every pass draws new windows.
-        windows_per_epoch: Windows drawn for each, both classes equally often.
-        batch_size: Windows per step.
-        validation_windows: Windows of the validation part, drawn once.
-        learning_rate: Largest rate of the one-cycle schedule.
-        weight_decay: Decay of AdamW.
-        patience: Stop after this many epochs without a better validation loss; 0 never stops early.
-        seed: Of the draws, the weights and dropout.
-
-    Raises:
-        InputError: If a value is out of range.
-    """
-
-    epochs: int = 20
-    windows_per_epoch: int = 2048
-    batch_size: int = 64
-    validation_windows: int = 1024
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    patience: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "windows_per_epoch", "batch_size", "validation_windows"):
-            if not 1 <= getattr(self, name) <= 10**8:
-                raise InputError(f"{name} must lie between 1 and 1e8, got {getattr(self, name)}")
-        if not 1e-8 <= self.learning_rate <= 10.0 or not 0.0 <= self.weight_decay <= 10.0:
-            raise InputError("learning_rate must lie between 1e-8 and 10, weight_decay between 0 and 10")
-        if self.patience < 0 or not 0 <= self.seed < 2**32:
-            raise InputError("patience must be 0 or more and seed between 0 and 2^32 - 1")
-
-    @property
-    def steps(self) -> int:
-        """Batches of one epoch."""
-        return max(self.windows_per_epoch // self.batch_size, 1)
 
 
 class Drawer:

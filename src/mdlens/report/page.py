@@ -36,16 +36,28 @@ def write_report(path: Path, report: Report) -> None:
 
 def render(report: Report) -> str:
     """Return the page as text; every string that comes from outside is escaped."""
-    here = files("mdlens.report")
     body = "\n".join(part for part in _sections(report) if part)
+    title = f"{Path(report.source).name}: structure report"
+    return document(title, body, version=report.versions.get("mdlens", ""))
+
+
+def document(title: str, body: str, *, version: str = "") -> str:
+    """Return a whole page around a body: style, script and plotly inside, nothing fetched.
+
+    Args:
+        title: Title of the page, any text.
+        body: HTML, with what comes from outside escaped.
+        version: Version of mdlens, any text.
+    """
+    here = files("mdlens.report")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="generator" content="mdlens {escaped(report.versions.get("mdlens", ""))}">
-<title>{escaped(Path(report.source).name)}: structure report</title>
+<meta name="generator" content="mdlens {escaped(version)}">
+<title>{escaped(title)}</title>
 <style>{(here / "page.css").read_text(encoding="utf-8")}</style>
 </head>
 <body>
@@ -108,22 +120,22 @@ def _cautions(report: Report) -> str:
 def _fractions(report: Report) -> str:
     title = "Share of atoms, frame by frame" if len(report.frames) > 1 else "Share of atoms"
     figure = figures.fractions_figure(report.frames, report.names)
-    return _card("fractions", title, _plot("fractions", [figure], "Share of each structure"))
+    return card("fractions", title, plot("fractions", [figure], "Share of each structure"))
 
 
 def _counts(report: Report) -> str:
-    return _card("counts", "Atoms per structure", tables.count_table(report))
+    return card("counts", "Atoms per structure", tables.count_table(report))
 
 
 def _confidence(report: Report) -> str:
     if not sum(frame.n_atoms for frame in report.frames):
         return ""
-    plot = _plot("confidence", [figures.confidence_figure(report)], "Histogram of confidence")
+    drawn = plot("confidence", [figures.confidence_figure(report)], "Histogram of confidence")
     note = (
         '<p class="note">Share of all atoms of all frames, on a logarithmic axis: one line lower is ten '
         "times fewer atoms.</p>"
     )
-    return _card("confidence", "How sure the model was", plot + note)
+    return card("confidence", "How sure the model was", drawn + note)
 
 
 def _scenes(report: Report) -> str:
@@ -141,8 +153,8 @@ def _scenes(report: Report) -> str:
     hint = (
         '<p class="note">Drag to turn, scroll to zoom; a click on a name in the legend hides or shows it.</p>'
     )
-    return _card(
-        "scene", "Atoms in space", menu + _plot("scene", plots, "Atoms coloured by structure") + notes + hint
+    return card(
+        "scene", "Atoms in space", menu + plot("scene", plots, "Atoms coloured by structure") + notes + hint
     )
 
 
@@ -163,7 +175,7 @@ def _maps(exemplars: Sequence[Exemplar], names: Sequence[str]) -> str:
         "near, white means nobody there. Shown is the atom of each class that the model was surest of, and "
         "at the end the atom it was least sure of.</p>"
     )
-    return _card("maps", "Neighbors Maps of typical atoms", f'{text}<div class="maps">{images}</div>')
+    return card("maps", "Neighbors Maps of typical atoms", f'{text}<div class="maps">{images}</div>')
 
 
 def _map(exemplar: Exemplar, colors: Mapping[str, str]) -> str:
@@ -175,11 +187,13 @@ def _map(exemplar: Exemplar, colors: Mapping[str, str]) -> str:
 confidence {exemplar.confidence:.3f}</figcaption></figure>"""
 
 
-def _card(name: str, title: str, content: str) -> str:
+def card(name: str, title: str, content: str) -> str:
+    """Return a titled section; the title is HTML."""
     return f'<section class="card" id="{name}-card"><h2>{title}</h2>{content}</section>'
 
 
-def _plot(name: str, plots: Sequence[Any], label: str) -> str:
+def plot(name: str, plots: Sequence[Any], label: str) -> str:
+    """Return a place for plotly figures with their data; the page's script draws those it knows by name."""
     text = "[" + ",".join(figure.to_json() for figure in plots) + "]"
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return (
