@@ -28,6 +28,7 @@ from mdlens.elastic import (
     fast_recipe,
     linear_response,
     poisson_ratio_from_box,
+    poisson_ratio_from_positions,
 )
 from mdlens.io.whole_file import write_whole
 from mdlens.workflows.elastic_data import NetworkSetRecipe, pruned_networks, spread_order
@@ -45,12 +46,12 @@ def timed(seconds: dict[str, list[float]], name: str, call: Callable[[], T]) -> 
     return result
 
 
-def ratios_at(trajectory: ElasticTrajectory, strains: tuple[float, ...]) -> tuple[list[float], list[float]]:
-    """Poisson's ratio from the box and from the positions at the frames nearest to some strains."""
+def ratios_at(trajectory: ElasticTrajectory, strains: tuple[float, ...]) -> list[list[float]]:
+    """Poisson's ratio at some strains: of the box, of the positions, of these with one origin."""
     frames = [int(np.argmin(np.abs(trajectory.strain + strain))) for strain in strains]
-    return poisson_ratio_from_box(trajectory.boxes)[frames].tolist(), trajectory.poisson_ratio[
-        frames
-    ].tolist()
+    one = poisson_ratio_from_positions(trajectory.positions, trajectory.boxes, every_origin=False)
+    ratios = (poisson_ratio_from_box(trajectory.boxes), trajectory.poisson_ratio, one)
+    return [ratio[frames].tolist() for ratio in ratios]
 
 
 def check(
@@ -65,7 +66,7 @@ def check(
     )
     fast = timed(seconds, "fast", lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0505)))
     minima = timed(seconds, "quasi_static", lambda: compress_quasistatically(network, strain=-0.05, steps=50))
-    box, positions = ratios_at(fast, STRAINS)
+    box, positions, one_origin = ratios_at(fast, STRAINS)
     row = {
         "name": network.name,
         "nu": response.nu,
@@ -74,6 +75,7 @@ def check(
         "held": poisson_ratio_from_box(held.boxes)[-1],
         "box": box,
         "positions": positions,
+        "one_origin": one_origin,
         "quasi_static": ratios_at(minima, STRAINS)[0],
     }
     if number < published:
@@ -89,9 +91,7 @@ def check(
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Distances and coefficients of determination over the networks."""
     held = np.array([abs(row["held"] - row["nu_box"]) for row in rows])
-    box, positions, minima = (
-        np.array([row[key] for row in rows]) for key in ("box", "positions", "quasi_static")
-    )
+    box, minima = (np.array([row[key] for row in rows]) for key in ("box", "quasi_static"))
     slow = np.array([abs(row["published"] - row["box"][1]) for row in rows if "published" in row])
     return {
         "networks": len(rows),
@@ -105,10 +105,17 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             str(s): {"median": float(np.median(d)), "within_0.02": float((d <= 0.02).mean())}
             for s, d in zip(STRAINS, np.abs(box - minima).T, strict=True)
         },
-        "positions_against_box_R2": {
-            str(s): 1 - float(((p - b) ** 2).sum() / ((b - b.mean()) ** 2).sum())
-            for s, b, p in zip(STRAINS, box.T, positions.T, strict=True)
-        },
+        "positions_against_box_R2": determination(rows, "positions"),
+        "positions_of_one_origin_against_box_R2": determination(rows, "one_origin"),
+    }
+
+
+def determination(rows: list[dict[str, Any]], key: str) -> dict[str, float]:
+    """R2 of a ratio against that of the box at each strain."""
+    box, other = (np.array([row[name] for row in rows]).T for name in ("box", key))
+    return {
+        str(s): 1 - float(((o - b) ** 2).sum() / ((b - b.mean()) ** 2).sum())
+        for s, b, o in zip(STRAINS, box, other, strict=True)
     }
 
 

@@ -310,23 +310,66 @@ def affine_run(nu: float) -> ElasticTrajectory:
     )
 
 
+@pytest.mark.parametrize("every_origin", [True, False])
 @pytest.mark.parametrize("nu", [-0.8, 0.0, 0.3])
-def test_affine_motion_gives_its_poisson_ratio(nu: float) -> None:
+def test_affine_motion_gives_its_poisson_ratio(nu: float, every_origin: bool) -> None:
     trajectory = affine_run(nu)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ratio = trajectory.poisson_ratio
+        ratio = poisson_ratio_from_positions(
+            trajectory.positions, trajectory.boxes, every_origin=every_origin
+        )
     assert np.isnan(ratio[0])
     np.testing.assert_allclose(ratio[1:], nu, atol=1e-10)
     np.testing.assert_allclose(poisson_ratio_from_box(trajectory.boxes)[1:], nu, atol=1e-10)
 
 
-def test_wrapped_positions_give_the_same_ratio() -> None:
+def wandering() -> ElasticTrajectory:
     trajectory = affine_run(0.4)
+    noise = np.random.default_rng(3).normal(0, 0.02, trajectory.positions.shape)
+    return replace(trajectory, positions=trajectory.positions + noise)
+
+
+@pytest.mark.parametrize("every_origin", [True, False])
+def test_wrapped_positions_give_the_same_ratio(every_origin: bool) -> None:
+    trajectory = wandering()
+    trajectory = replace(trajectory, positions=trajectory.positions - trajectory.positions[:1].min() + 0.1)
     wrapped = trajectory.positions % trajectory.boxes[:, None]
     wrapped[0] = trajectory.positions[0]
-    found = poisson_ratio_from_positions(wrapped, trajectory.boxes)
-    np.testing.assert_allclose(found[1:], trajectory.poisson_ratio[1:], atol=1e-10)
+    ratios = [
+        poisson_ratio_from_positions(positions, trajectory.boxes, every_origin=every_origin)
+        for positions in (wrapped, trajectory.positions)
+    ]
+    np.testing.assert_allclose(ratios[0][1:], ratios[1][1:], atol=1e-10)
+
+
+def test_pooled_origins_equal_a_plain_loop() -> None:
+    trajectory = wandering()
+    heights, expected = trajectory.boxes[:, 1], []
+    for frame in range(1, trajectory.n_frames):
+        over = under = 0.0
+        for origin in trajectory.positions[0, :, 1]:
+            place, moved = [], []
+            for before, now in zip(
+                trajectory.positions[0, :, 1], trajectory.positions[frame, :, 1], strict=True
+            ):
+                images = np.floor((before - origin) / heights[0])
+                place.append(before - origin - images * heights[0])
+                moved.append((now - images * heights[frame]) - (before - images * heights[0]))
+            away = np.array(place) - np.mean(place)
+            over += float(away @ moved)
+            under += float(away @ away)
+        expected.append(-over / under / trajectory.strain[frame])
+    np.testing.assert_allclose(trajectory.poisson_ratio[1:], expected, rtol=1e-9)
+
+
+def test_pooled_origins_do_not_depend_on_where_the_box_begins() -> None:
+    trajectory = wandering()
+    shifted = trajectory.positions.copy()
+    low = shifted[0, :, 1] < 2.0
+    shifted[:, low, 1] += trajectory.boxes[:, 1:]
+    found = poisson_ratio_from_positions(shifted, trajectory.boxes)
+    np.testing.assert_allclose(found[1:], trajectory.poisson_ratio[1:], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
