@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from mdlens.cli import simulate_glass
+from mdlens.cli import simulate_glass, simulate_sliding
 from mdlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     group.command("bulk", help=_BULK_HELP)(bulk)
     group.command("quench", help=_QUENCH_HELP)(quench)
     group.command("glass2d", help=simulate_glass.HELP)(simulate_glass.glass2d)
+    group.command("sliding", help=simulate_sliding.HELP)(simulate_sliding.sliding)
     app.add_typer(group, name="simulate")
 
 

@@ -1,17 +1,16 @@
 """A recipe as a folder: trajectory, thermodynamics, checkpoint; an interrupted run goes on."""
 
-import dataclasses
-import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
 from mdlens.errors import InputError
-from mdlens.io import open_writer, read
+from mdlens.io import open_writer
 from mdlens.simulation.bulk import BulkRecipe, Progress, chunks, simulate_bulk
+from mdlens.simulation.run_folder import claim_folder, release_folder, set_aside
 
 _THERMO = "timestep,target_temperature,temperature,potential_energy_per_atom,volume_per_atom\n"
 
@@ -36,11 +35,11 @@ def run_bulk(
             recipe.
     """
     made = not folder.exists()
-    _claim(folder, recipe)
+    claim_folder(folder, recipe)
     try:
         return _run_claimed(recipe, folder, on_progress)
     except InputError:
-        _release(folder, remove=made)
+        release_folder(folder, remove=made)
         raise
 
 
@@ -53,7 +52,7 @@ def _run_claimed(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, i
     checkpoint = folder / "checkpoint.npz"
     done, recorded, state = _load_checkpoint(checkpoint)
     on_progress(done, total)
-    earlier = _set_aside(folder, recorded)
+    earlier = set_aside(folder, recorded, _THERMO)
     with open_writer(trajectory) as writer, (folder / "thermo.csv").open("a", encoding="utf-8") as thermo:
         for frame in earlier:
             writer.write(frame)
@@ -67,56 +66,6 @@ def _run_claimed(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, i
             on_progress(progress.chunk + 1, total)
     checkpoint.unlink()
     return trajectory
-
-
-def _release(folder: Path, *, remove: bool) -> None:
-    """Leave no trace of a recipe that was refused before anything was computed."""
-    begun = ("checkpoint.npz", "trajectory.dump", "trajectory.dump.partial")  # the last: by another process
-    if any((folder / name).exists() for name in begun):
-        return
-    for name in ("recipe.json", "thermo.csv"):
-        (folder / name).unlink(missing_ok=True)
-    if remove and not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def _claim(folder: Path, recipe: BulkRecipe) -> None:
-    """Make the folder of a run, or check that it holds a run of this very recipe."""
-    path = folder / "recipe.json"
-    text = json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
-            )
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot hold the run: {error.strerror}; choose another folder") from error
-
-
-def _set_aside(folder: Path, recorded: int) -> Iterator[Atoms]:
-    """Frames an interrupted run had recorded; its thermo.csv is cut back to the same number of rows."""
-    partial, aside, thermo = (
-        folder / "trajectory.dump.partial",
-        folder / "trajectory.interrupted.dump",
-        folder / "thermo.csv",
-    )
-    if recorded and partial.exists() and not aside.exists():
-        partial.rename(aside)
-    rows = (
-        thermo.read_text(encoding="utf-8").splitlines(keepends=True)[1 : 1 + recorded]
-        if thermo.exists()
-        else []
-    )
-    thermo.write_text(_THERMO + "".join(rows), encoding="utf-8")
-    return _frames_of(aside, recorded)
-
-
-def _frames_of(aside: Path, recorded: int) -> Iterator[Atoms]:
-    if recorded:
-        yield from read(aside, frames=slice(0, recorded))
-    aside.unlink(missing_ok=True)
 
 
 def _dump_frame(state: Atoms) -> Atoms:

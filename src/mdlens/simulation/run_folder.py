@@ -1,0 +1,62 @@
+"""The folder of a run: whose it is, and what an interrupted run had written."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from mdlens.errors import InputError
+from mdlens.io import read
+
+
+def release_folder(folder: Path, *, remove: bool) -> None:
+    """Leave no trace of a recipe that was refused before anything was computed."""
+    begun = ("checkpoint.npz", "trajectory.dump", "trajectory.dump.partial")  # the last: by another process
+    if any((folder / name).exists() for name in begun):
+        return
+    for name in ("recipe.json", "thermo.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if remove and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def claim_folder(folder: Path, recipe: Any) -> None:
+    """Make the folder of a run, or check that it holds a run of this very recipe."""
+    path = folder / "recipe.json"
+    text = json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
+            )
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot hold the run: {error.strerror}; choose another folder") from error
+
+
+def set_aside(folder: Path, recorded: int, header: str) -> Iterator[Atoms]:
+    """Frames an interrupted run had recorded; its thermo.csv is cut back to the same number of rows."""
+    partial, aside, thermo = (
+        folder / "trajectory.dump.partial",
+        folder / "trajectory.interrupted.dump",
+        folder / "thermo.csv",
+    )
+    if recorded and partial.exists() and not aside.exists():
+        partial.rename(aside)
+    rows = (
+        thermo.read_text(encoding="utf-8").splitlines(keepends=True)[1 : 1 + recorded]
+        if thermo.exists()
+        else []
+    )
+    thermo.write_text(header + "".join(rows), encoding="utf-8")
+    return _frames_of(aside, recorded)
+
+
+def _frames_of(aside: Path, recorded: int) -> Iterator[Atoms]:
+    if recorded:
+        yield from read(aside, frames=slice(0, recorded))
+    aside.unlink(missing_ok=True)
