@@ -65,21 +65,34 @@ class Member:
         return f"{self.name}:{self.record}"
 
 
-def load(folder: Path) -> dict[str, Trajectory]:
-    found = {}
-    for file in sorted(folder.glob("*.npz")):
-        with np.load(file, allow_pickle=False) as d:
-            found[file.stem] = Trajectory(
-                name=file.stem,
-                protocol=file.stem.split("_")[0],
-                temperature=d["temperature"],
-                energy=d["energy"],
-                inherent_energy=d["inherent_energy"],
-                types=d["types"].astype(np.int64),
-                box=float(d["box"]),
-                packed={kind: d[kind] for kind in KINDS},
-            )
-    return found
+def load(source: Path) -> dict[str, Trajectory]:
+    """Trajectories of a folder of `generate.py`, or of a file it packed."""
+    if source.is_dir():
+        files = sorted(source.glob("*.npz"))
+        return {f.stem: _trajectory(f.stem, dict(np.load(f, allow_pickle=False))) for f in files}
+    with np.load(source, allow_pickle=False) as packed:
+        columns: dict[str, dict[str, np.ndarray]] = {}
+        for key in packed:
+            protocol, name = key.split(".")
+            columns.setdefault(protocol, {})[name] = packed[key]
+    return {
+        str(name): _trajectory(str(name), {k: v[row] for k, v in table.items()})
+        for table in columns.values()
+        for row, name in enumerate(table["name"])
+    }
+
+
+def _trajectory(name: str, d: dict[str, np.ndarray]) -> Trajectory:
+    return Trajectory(
+        name=name,
+        protocol=name.split("_")[0],
+        temperature=d["temperature"],
+        energy=d["energy"],
+        inherent_energy=d["inherent_energy"],
+        types=d["types"].astype(np.int64),
+        box=float(d["box"]),
+        packed={kind: d[kind] for kind in KINDS},
+    )
 
 
 def members(data: dict[str, Trajectory], task: int) -> list[Member]:

@@ -1,5 +1,7 @@
 """Simulate the trajectories of the study: `generate.py OUT/ [--seconds CPU]`; run again to go on.
 
+`generate.py OUT/ --pack FILE.npz` puts those made so far into one file.
+
 One file per trajectory, written when whole. Positions are 16-bit fractions of the box: the rounding, 1.4e-4
 for 400 particles, is a hundredth of the displacements that heat causes at T = 0.05, and takes a quarter of
 the room of float64.
@@ -12,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from protocols import order, recipe
+from protocols import COUNTS, order, recipe
 from rich.progress import Progress
 
 from mdlens.simulation.glass2d import Glass2DRecipe, simulate_glass2d, types_of
@@ -46,11 +48,28 @@ def make(task: Glass2DRecipe, file: Path) -> None:
     partial.replace(file)
 
 
+def pack(folder: Path, file: Path) -> None:
+    """Put the trajectories of a folder into one file, stacked by protocol."""
+    table: dict[str, np.ndarray] = {}
+    for protocol in COUNTS:
+        files = sorted(folder.glob(f"{protocol}_*.npz"))
+        opened = [dict(np.load(f, allow_pickle=False)) for f in files]
+        for name in opened[0] if opened else ():
+            table[f"{protocol}.{name}"] = np.stack([d[name] for d in opened])
+        if opened:
+            table[f"{protocol}.name"] = np.array([f.stem for f in files])
+    np.savez_compressed(file, **table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="CPU time after which to stop")
+    parser.add_argument("--pack", type=Path, metavar="FILE", help="make nothing, pack what is there")
     arguments = parser.parse_args()
+    if arguments.pack:
+        pack(arguments.out, arguments.pack)
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
     tasks = order()
     with Progress() as bar:

@@ -2,13 +2,15 @@
 
 Every trajectory belongs to one of three folds, the same in all tasks. A network learns from two folds (every
 sixth trajectory of them chooses the epoch) and judges the third: the configurations of all six tasks, so the
-cross-set matrix has no leak either. The results, logits of windows by configuration, are in WORK/*.json.
+cross-set matrix has no leak either. Logits of windows by configuration are in WORK/*.json, the networks in
+WORK/*.safetensors.
 """
 
 import argparse
 import json
 import shutil
 import time
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -20,31 +22,57 @@ from mdlens.learning.configurations import Configuration, GraphView, PictureView
 from mdlens.learning.fit_configurations import fit_configurations, window_logits
 from mdlens.learning.window_fit import WindowFit
 from mdlens.models import AttentionMPNN, PictureCNN
-from mdlens.models.files import save_network
+from mdlens.models.files import read_network, restore, save_network
 
 PARTICLES = 64
 NEIGHBORS = 5
 PIXELS = 36
-WINDOWS = 24
-SIDE = 1.2
-"""Density: the edge of a picture of so many particles is (PARTICLES / SIDE) ** 0.5."""
+WINDOWS = 16
+DENSITY = 1.2
 
 
-def plan() -> list[tuple[str, str, str, int, float]]:
-    """Task, kind, network, seed and share of the training trajectories, most wanted first."""
-    runs = [(t, kind, "mpnn", 0, 1.0) for kind in KINDS for t in ("6", "6m", "4", "5", "1", "2", "3")]
-    runs += [(t, kind, "cnn", 0, 1.0) for kind in KINDS for t in ("6", "6m", "4", "5", "1", "2", "3")]
-    runs += [("6m", "inherent", net, seed, 1.0) for seed in (1, 2, 3, 4) for net in ("mpnn", "cnn")]
-    runs += [("6m", "inherent", "mpnn", 0, share) for share in (0.25, 0.5)]
-    runs += [("4", "inherent", "mpnn", 0, share) for share in (0.25, 0.5)]
-    runs += [("6", "thermal", "mpnn_paper", 0, 1.0), ("6", "inherent", "mpnn_paper", 0, 1.0)]
+KIND = "study"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: task, kind of positions, network, seed, share of the training trajectories."""
+
+    task: str
+    kind: str
+    network: str
+    seed: int = 0
+    share: float = 1.0
+
+    @property
+    def name(self) -> str:
+        share = f".share{self.share}" if self.share < 1 else ""
+        return f"task{self.task}.{self.kind}.{self.network}.seed{self.seed}{share}"
+
+
+def plan() -> list[Run]:
+    """All runs, most wanted first."""
+    runs = [Run("6m", "inherent", "mpnn"), Run("6", "inherent", "mpnn"), Run("6", "thermal", "mpnn")]
+    runs += [Run("6m", "inherent", "cnn"), Run("6", "inherent", "cnn"), Run("6", "thermal", "cnn")]
+    for kind in ("inherent", "thermal"):
+        runs += [Run(task, kind, network) for task in "45123" for network in ("mpnn", "cnn")]
+    runs += [Run("6m", kind, network) for kind, network in (("thermal", "mpnn"), ("thermal", "cnn"))]
+    runs += [Run("6m", "inherent", "mpnn", seed) for seed in (1, 2, 3, 4)]
+    runs += [Run(task, "inherent", "mpnn", 0, share) for task in ("6", "4") for share in (0.25, 0.5)]
+    runs += [Run("6", kind, "mpnn_paper") for kind in KINDS]
     return runs
 
 
 def view_of(network: str) -> GraphView | PictureView:
     if network == "cnn":
-        return PictureView(2, (PARTICLES / SIDE) ** 0.5, PIXELS)
+        return PictureView(2, (PARTICLES / DENSITY) ** 0.5, PIXELS)
     return GraphView(2, PARTICLES, NEIGHBORS, absolute=network == "mpnn_paper")
+
+
+def bare(network: str) -> torch.nn.Module:
+    if network == "cnn":
+        return PictureCNN(2, width=16)
+    return AttentionMPNN(2, width=64, depth=3, variant="paper" if network == "mpnn_paper" else "relative")
 
 
 def build(
@@ -53,12 +81,8 @@ def build(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sample = view.join([view.draw(c, rng, turn=False) for c in shown])
-    if network == "cnn":
-        made = PictureCNN(2, width=16)
-        made.measure(sample)
-        return made
-    made = AttentionMPNN(2, width=64, depth=3, variant="paper" if network == "mpnn_paper" else "relative")
-    made.measure(sample.distance)
+    made = bare(network)
+    made.measure(sample if network == "cnn" else sample.distance)
     return made
 
 
@@ -77,32 +101,49 @@ def split(chosen: list[Member], data: dict[str, Trajectory], fold: int, seed: in
     return [m for m in inside if m.name in train], [m for m in inside if m.name in validation]
 
 
-def run(name: str, task: str, kind: str, network: str, seed: int, share: float, data, work: Path) -> None:
+def train(run: Run, data: dict[str, Trajectory], work: Path) -> None:
+    """Fit the networks of a run, one for each fold."""
     every = tasks(data)
-    shown = {m.key: m for t in every.values() for m in t}
-    began, logits, losses = time.process_time(), {}, []
     for fold in range(FOLDS):
-        parts = split(every[task], data, fold, seed, share)
-        train, validation = ([data[m.name].configuration(m.record, kind, m.label) for m in p] for p in parts)
-        view = view_of(network)
-        made = build(network, seed, view, train[:64])
-        folder = work / f"{name}.fold{fold}"
-        epochs = 4 if kind == "thermal" else 10  # heat is learnt in two
-        settings = WindowFit(epochs=epochs, windows_per_epoch=1024, validation_windows=512, seed=seed)
-        fit_configurations(made, view, train, validation, settings, folder)
-        losses.append((folder / "log.csv").read_text().splitlines()[-1])
-        save_network(work / f"{name}.fold{fold}.safetensors", made, {"kind": "study", "network": network})
+        file = work / f"{run.name}.fold{fold}.safetensors"
+        if file.exists():
+            continue
+        parts = split(every[run.task], data, fold, run.seed, run.share)
+        shown, held = ([data[m.name].configuration(m.record, run.kind, m.label) for m in p] for p in parts)
+        view = view_of(run.network)
+        made = build(run.network, run.seed, view, shown[:64])
+        epochs = 3 if run.kind == "thermal" else 6  # heat is learnt in two
+        settings = WindowFit(epochs=epochs, windows_per_epoch=1024, validation_windows=512, seed=run.seed)
+        began, folder = time.process_time(), work / f"{run.name}.fold{fold}"
+        fit_configurations(made, view, shown, held, settings, folder)
+        told = {"kind": KIND, "cpu_seconds": time.process_time() - began, "trajectories": [
+            len({m.name for m in p}) for p in parts], "log": (folder / "log.csv").read_text()}  # fmt: skip
+        save_network(file, made, told)
+        shutil.rmtree(folder)
+
+
+def fitted(run: Run, fold: int, work: Path) -> tuple[torch.nn.Module, GraphView | PictureView]:
+    """A trained network and how it sees configurations."""
+    file = work / f"{run.name}.fold{fold}.safetensors"
+    made = bare(run.network)
+    restore(file, made, read_network(file, KIND)[1])
+    return made, view_of(run.network)
+
+
+def predict(run: Run, data: dict[str, Trajectory], work: Path) -> None:
+    """Judge the configurations of all tasks, each with the network that did not see its trajectory."""
+    shown = {m.key: m for t in tasks(data).values() for m in t}
+    logits = {}
+    for fold in range(FOLDS):
+        made, view = fitted(run, fold, work)
         for member in shown.values():
             if data[member.name].fold == fold:
-                c = data[member.name].configuration(member.record, kind)
-                values = window_logits(made, view, c, windows=WINDOWS, seed=seed)
+                c = data[member.name].configuration(member.record, run.kind)
+                values = window_logits(made, view, c, windows=WINDOWS, seed=run.seed)
                 logits[member.key] = [round(float(v), 4) for v in values]
-        shutil.rmtree(folder)
-    record = {"task": task, "kind": kind, "network": network, "seed": seed, "share": share}
-    record |= {"cpu_seconds": time.process_time() - began, "last_epoch": losses, "logits": logits}
-    partial = work / f"{name}.json.partial"
-    partial.write_text(json.dumps(record))
-    partial.rename(work / f"{name}.json")
+    partial = work / f"{run.name}.json.partial"
+    partial.write_text(json.dumps(logits))
+    partial.rename(work / f"{run.name}.json")
 
 
 def main() -> None:
@@ -114,12 +155,12 @@ def main() -> None:
     torch.set_num_threads(1)
     arguments.work.mkdir(parents=True, exist_ok=True)
     data = load(arguments.data)
-    for task, kind, network, seed, share in plan():
-        name = f"task{task}.{kind}.{network}.seed{seed}" + (f".share{share}" if share < 1 else "")
-        if fnmatch(name, arguments.only) and not (arguments.work / f"{name}.json").exists():
-            began = time.time()
-            run(name, task, kind, network, seed, share, data, arguments.work)
-            print(f"{name}: {time.time() - began:.0f} s", flush=True)
+    for run in plan():
+        if fnmatch(run.name, arguments.only) and not (arguments.work / f"{run.name}.json").exists():
+            began = time.process_time()
+            train(run, data, arguments.work)
+            predict(run, data, arguments.work)
+            print(f"{run.name}: {time.process_time() - began:.0f} s of CPU", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,196 @@
+"""Everything the study says, from the networks' logits to results.json: `study.py DATA/ WORK/`."""
+
+import argparse
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from baselines import FEATURES, features, out_of_fold
+from data import KINDS, LIQUIDS, PUBLISHED, Member, Trajectory, load, tasks
+from networks import NEIGHBORS, PARTICLES, WINDOWS, Run, fitted, plan
+
+from mdlens.descriptors.motifs import metrics_of
+from mdlens.learning.auc import bootstrap_auc
+from mdlens.neighbors import nearest_graph
+
+HERE = Path(__file__).parent
+METRIC_K = 4
+
+
+def interval(scores: np.ndarray, chosen: list[Member]) -> dict[str, float | None]:
+    found = bootstrap_auc(scores, [m.label for m in chosen], [m.name for m in chosen])
+    values = {"auc": found.value, "low": found.low, "high": found.high}
+    return {name: round(v, 4) if math.isfinite(v) else None for name, v in values.items()}
+
+
+def logits_of(run: Run, work: Path) -> dict[str, list[float]] | None:
+    file = work / f"{run.name}.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def judged(run: Run, chosen: list[Member], work: Path) -> dict[str, object] | None:
+    """AUC of a run on some members: of whole configurations and of single windows."""
+    logits = logits_of(run, work)
+    if logits is None or any(m.key not in logits for m in chosen):
+        return None
+    table = np.array([logits[m.key] for m in chosen])
+    windows = [m for m in chosen for _ in range(table.shape[1])]
+    return {"configuration": interval(table.mean(axis=1), chosen), "window": interval(table.ravel(), windows)}
+
+
+def network_results(every: dict[str, list[Member]], work: Path) -> dict[str, object]:
+    return {
+        run.name: {
+            "task": run.task,
+            "kind": run.kind,
+            "network": run.network,
+            "seed": run.seed,
+            "share": run.share,
+            **found,
+        }
+        for run in plan()
+        if (found := judged(run, every[run.task], work)) is not None
+    }
+
+
+def cross_sets(every: dict[str, list[Member]], work: Path) -> dict[str, object]:
+    """AUC of networks trained on one task (row) on the configurations of another (column)."""
+    matrices: dict[str, object] = {"published": [list(PUBLISHED[t]) for t in LIQUIDS]}
+    for kind in KINDS:
+        for network in ("mpnn", "cnn"):
+            rows = []
+            for trained in LIQUIDS:
+                found = [judged(Run(str(trained), kind, network), every[str(t)], work) for t in LIQUIDS]
+                rows.append([f and f["configuration"]["auc"] for f in found])
+            matrices[f"{network} {kind}"] = rows
+    return matrices
+
+
+def baseline_results(data: dict[str, Trajectory], every: dict[str, list[Member]]) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for kind in KINDS:
+        known: dict[str, np.ndarray] = {}
+        for task, chosen in every.items():
+            for m in chosen:
+                if m.key not in known:
+                    known[m.key] = features(data[m.name], m.record, kind)
+            x = np.array([known[m.key] for m in chosen])
+            folds = np.array([data[m.name].fold for m in chosen])
+            table[f"task{task}.{kind}"] = {
+                name: interval(out_of_fold(x[:, part], chosen, folds), chosen)
+                for name, part in FEATURES.items()
+            }
+    return table
+
+
+def energies(data: dict[str, Trajectory]) -> dict[str, object]:
+    """Energy and metrics along both coolings: mean and standard error over trajectories."""
+    found: dict[str, object] = {}
+    for protocol in ("fast", "slow"):
+        group = [t for t in data.values() if t.protocol == protocol]
+        temperatures = group[0].temperature
+        rows = {"temperature": temperatures.tolist(), "trajectories": len(group)}
+        rows["inherent_energy"] = _mean([t.inherent_energy for t in group])
+        for kind in KINDS:
+            counts = np.array([[network_free(t, r, kind) for r in range(len(temperatures))] for t in group])
+            for column, name in enumerate(("subgraphs", "minority_bonds", "isolated_majority")):
+                rows[f"{name} {kind}"] = _mean(counts[:, :, column])
+        found[protocol] = rows
+    return found
+
+
+def network_free(trajectory: Trajectory, record: int, kind: str) -> tuple[float, float, float]:
+    c = trajectory.configuration(record, kind)
+    return metrics_of(nearest_graph(c.positions, c.cell, c.pbc, METRIC_K), c.species == 1).per_particle()
+
+
+def _mean(values: object) -> dict[str, list[float]]:
+    table = np.array(values)
+    error = (
+        table.std(axis=0, ddof=1) / math.sqrt(len(table))
+        if len(table) > 1
+        else np.full(table.shape[1], np.nan)
+    )
+    return {
+        "mean": np.round(table.mean(axis=0), 5).tolist(),
+        "error": np.round(np.nan_to_num(error), 5).tolist(),
+    }
+
+
+def attention_of(
+    run: Run, data: dict[str, Trajectory], chosen: list[Member], work: Path
+) -> dict[str, object] | None:
+    """Attention by edge type relative to an even spread, against shuffled species; metrics from attention."""
+    if logits_of(run, work) is None:
+        return None
+    rng = np.random.default_rng(0)
+    totals = {name: Counter() for name in ("network", "shuffled")}
+    counts, metrics = Counter(), {0: [], 1: []}
+    for m in chosen[:: max(len(chosen) // 60, 1)]:
+        network, view = fitted(run, data[m.name].fold, work)
+        c = data[m.name].configuration(m.record, run.kind)
+        with torch.no_grad():
+            weights = network.eval()(view.join([view._graph(c)])).attention.numpy()
+        graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
+        relative = weights * len(weights)
+        for name, species in (("network", c.species), ("shuffled", rng.permutation(c.species))):
+            kind = species[graph.i] + species[graph.j]
+            for k in range(3):
+                totals[name][k] += float(relative[kind == k].sum())
+                counts[name, k] += int((kind == k).sum())
+        pairs = relative + relative[graph.reverse]
+        metrics[m.label].append(metrics_of(graph, c.species == 1, pairs > 2.0).per_particle())
+    names = ("11", "12", "22")
+    shares = {n: {names[k]: round(totals[n][k] / max(counts[n, k], 1), 3) for k in range(3)} for n in totals}
+    means = {label: np.round(np.mean(rows, axis=0), 4).tolist() for label, rows in metrics.items() if rows}
+    return {"relative attention": shares, "metrics of high attention, liquid and glass": means}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    data = load(arguments.data)
+    every = tasks(data)
+    results = {
+        "data": {
+            "trajectories": Counter(t.protocol for t in data.values()),
+            "particles": 400,
+            "glass_energy": {
+                p: _mean([t.inherent_energy[-1:] for t in data.values() if t.protocol == p])
+                for p in ("fast", "slow")
+            },
+            "tasks": {
+                name: {
+                    "liquid": sum(m.label == 0 for m in chosen),
+                    "glass": sum(m.label == 1 for m in chosen),
+                    "trajectories": len({m.name for m in chosen}),
+                    "energy": [
+                        round(float(np.mean([m.inherent_energy for m in chosen if m.label == k])), 4)
+                        for k in (0, 1)
+                    ],
+                }
+                for name, chosen in every.items()
+            },
+        },
+        "settings": {"particles per window": PARTICLES, "k": NEIGHBORS, "windows per configuration": WINDOWS},
+        "networks": network_results(every, arguments.work),
+        "baselines": baseline_results(data, every),
+        "cross_sets": cross_sets(every, arguments.work),
+        "cooling": energies(data),
+        "attention": {
+            name: attention_of(Run(task, kind, "mpnn"), data, every[task], arguments.work)
+            for task, kind in (("4", "inherent"), ("6", "thermal"), ("6m", "inherent"))
+            for name in (f"task{task}.{kind}",)
+        },
+    }
+    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
