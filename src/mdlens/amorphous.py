@@ -1,7 +1,7 @@
 """Amorphous configurations: structural metrics, and models that tell liquid from glass.
 
     >>> import mdlens
-    >>> mdlens.amorphous.structural_metrics(atoms, k=4, minority=2)  # doctest: +SKIP
+    >>> mdlens.amorphous.structural_metrics(atoms, k=2, minority=2)  # doctest: +SKIP
     >>> model = mdlens.amorphous.load_model("glass/")  # doctest: +SKIP
     >>> model.classify(atoms).probability  # doctest: +SKIP
 

@@ -98,9 +98,9 @@ def _trajectory(name: str, d: dict[str, np.ndarray]) -> Trajectory:
 def members(data: dict[str, Trajectory], task: int) -> list[Member]:
     """Liquid (label 0) and glass (label 1) of a task.
 
-    Glass: the slow coolings at 0.05 in tasks 1-5, the fast ones in task 6. Liquid: of the slow coolings; in
-    tasks 1-3, where both are in equilibrium, of the fast ones too; at 0.547 also the last two records of the
-    held liquids.
+    Glass: the slow coolings at 0.05 in tasks 1-5, the fast ones in task 6. Liquid: of the slow coolings in
+    tasks 1-5; of the fast ones too in tasks 1-3, where both are in equilibrium; the last two records of the
+    liquids held at 0.547 in tasks 4 and 6.
     """
     chosen = []
     for trajectory in data.values():
@@ -110,9 +110,9 @@ def members(data: dict[str, Trajectory], task: int) -> list[Member]:
             records = [(2, 0), (3, 0)] if task in (4, 6) else []
         else:
             glass = protocol == ("fast" if task == 6 else "slow")
-            liquid = protocol == "slow" or task <= 3
-            temperature = 0.548 if task == 6 else LIQUIDS[task]
-            records = [(at[temperature], 0)] * liquid + [(at[0.05], 1)] * glass
+            liquid = (protocol == "slow" and task != 6) or task <= 3
+            records = [(at[LIQUIDS[task]], 0)] if liquid else []
+            records += [(at[0.05], 1)] if glass else []
         chosen += [
             Member(trajectory.name, r, label, float(trajectory.inherent_energy[r])) for r, label in records
         ]

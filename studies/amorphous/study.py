@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from baselines import FEATURES, features, out_of_fold
+from baselines import FITTED, NUMBERS, features, out_of_fold
 from data import KINDS, LIQUIDS, PUBLISHED, Member, Trajectory, load, tasks
 from networks import NEIGHBORS, PARTICLES, WINDOWS, Run, fitted, plan
 
@@ -17,7 +17,7 @@ from mdlens.learning.auc import bootstrap_auc
 from mdlens.neighbors import nearest_graph
 
 HERE = Path(__file__).parent
-METRIC_K = 4
+METRIC_K = 2
 
 
 def interval(scores: np.ndarray, chosen: list[Member]) -> dict[str, float | None]:
@@ -79,10 +79,12 @@ def baseline_results(data: dict[str, Trajectory], every: dict[str, list[Member]]
                     known[m.key] = features(data[m.name], m.record, kind)
             x = np.array([known[m.key] for m in chosen])
             folds = np.array([data[m.name].fold for m in chosen])
-            table[f"task{task}.{kind}"] = {
+            found = {name: interval(sign * x[:, k], chosen) for k, (name, sign) in enumerate(NUMBERS.items())}
+            found |= {
                 name: interval(out_of_fold(x[:, part], chosen, folds), chosen)
-                for name, part in FEATURES.items()
+                for name, part in FITTED.items()
             }
+            table[f"task{task}.{kind}"] = found
     return table
 
 

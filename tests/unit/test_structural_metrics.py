@@ -92,8 +92,8 @@ def test_wrong_input_is_refused():
         structural_metrics(mixture(), minority=3)
     with pytest.raises(InputError, match=r"say which species is the minority: .* 2 Cu"):
         structural_metrics(Atoms("Cu2", positions=[[0, 0, 0], [1, 0, 0]]), k=1)
-    with pytest.raises(InputError, match="too few for k = 4"):
-        structural_metrics(mixture(3), minority=1)
+    with pytest.raises(InputError, match="too few for k = 2"):
+        structural_metrics(mixture(2), minority=1)
 
 
 def test_command(tmp_path, capsys):

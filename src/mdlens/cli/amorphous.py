@@ -174,7 +174,7 @@ def require_training_extra() -> None:
 @group.command()
 def metrics(
     files: Files,
-    k: Annotated[int, typer.Option("-k", help="Nearest neighbours of the graph.", min=1)] = 4,
+    k: Annotated[int, typer.Option("-k", help="Nearest neighbours of the graph.", min=1)] = 2,
     minority: Annotated[
         str | None,
         typer.Option(

@@ -14,7 +14,7 @@ from mdlens.io import read
 from mdlens.neighbors import nearest_graph, random_windows
 from mdlens.types import BoolArray
 
-DEFAULT_K = 4
+DEFAULT_K = 2
 
 
 def structural_metrics(
