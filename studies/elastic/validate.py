@@ -54,51 +54,47 @@ def ratios_at(trajectory: ElasticTrajectory, strains: tuple[float, ...]) -> list
     return [ratio[frames].tolist() for ratio in ratios]
 
 
-def check(
-    network: ElasticNetwork, number: int, published: int, seconds: dict[str, list[float]]
-) -> dict[str, Any]:
-    """All figures of one network."""
+def held(network: ElasticNetwork, seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Linear response, and molecular dynamics held at small strain."""
     response = timed(seconds, "linear_response", lambda: linear_response(network))
-    held = timed(
-        seconds,
-        "held",
-        lambda: compress(network, fast_recipe(temperature=1e-13, strain=-0.001, hold=5000.0)),
-    )
-    fast = timed(seconds, "fast", lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0505)))
-    minima = timed(seconds, "quasi_static", lambda: compress_quasistatically(network, strain=-0.05, steps=50))
-    box, positions, one_origin = ratios_at(fast, STRAINS)
-    row = {
+    recipe = fast_recipe(temperature=1e-13, strain=-0.001, hold=5000.0)
+    still = timed(seconds, "held", lambda: compress(network, recipe))
+    return {
         "name": network.name,
         "nu": response.nu,
         "nu_box": response.nu_box,
         "anisotropy": response.anisotropy,
-        "held": poisson_ratio_from_box(held.boxes)[-1],
-        "box": box,
-        "positions": positions,
-        "one_origin": one_origin,
-        "quasi_static": ratios_at(minima, STRAINS)[0],
+        "held": float(poisson_ratio_from_box(still.boxes)[-1]),
     }
-    if number < published:
-        slow = timed(
-            seconds,
-            "published_to_2_percent",
-            lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0202, timestep=0.01)),
-        )
+
+
+def moving(network: ElasticNetwork, seconds: dict[str, list[float]], *, published: bool) -> dict[str, Any]:
+    """Compression at the published rate beside minimisation, and beside the published time step."""
+    fast = timed(seconds, "fast", lambda: compress(network, fast_recipe(temperature=COLD, strain=-0.0505)))
+    minima = timed(seconds, "quasi_static", lambda: compress_quasistatically(network, strain=-0.05, steps=50))
+    box, positions, one_origin = ratios_at(fast, STRAINS)
+    row: dict[str, Any] = {"box": box, "positions": positions, "one_origin": one_origin}
+    row["quasi_static"] = ratios_at(minima, STRAINS)[0]
+    if published:
+        recipe = fast_recipe(temperature=COLD, strain=-0.0202, timestep=0.01)
+        slow = timed(seconds, "published_to_2_percent", lambda: compress(network, recipe))
         row["published"] = ratios_at(slow, (0.02,))[0][0]
     return row
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Distances and coefficients of determination over the networks."""
-    held = np.array([abs(row["held"] - row["nu_box"]) for row in rows])
+    still = np.array([abs(row["held"] - row["nu_box"]) for row in rows])
+    networks, rows = len(rows), [row for row in rows if "box" in row]
     box, minima = (np.array([row[key] for row in rows]) for key in ("box", "quasi_static"))
     slow = np.array([abs(row["published"] - row["box"][1]) for row in rows if "published" in row])
     return {
-        "networks": len(rows),
+        "networks": networks,
+        "networks_compressed": len(rows),
         "linear_response_against_held": {
-            "within_0.02": float((held <= 0.02).mean()),
-            "median": float(np.median(held)),
-            "largest": float(held.max()),
+            "within_0.02": float((still <= 0.02).mean()),
+            "median": float(np.median(still)),
+            "largest": float(still.max()),
         },
         "timestep_0.25_against_0.01": {"networks": len(slow), "largest": float(slow.max(initial=0))},
         "dynamics_against_quasi_static": {
@@ -126,6 +122,9 @@ def main() -> None:
     )
     parser.add_argument("--networks", type=int, default=60)
     parser.add_argument("--nodes", type=int, default=100)
+    parser.add_argument(
+        "--compressed", type=int, default=60, help="networks compressed at the published rate"
+    )
     parser.add_argument("--published", type=int, default=6, help="networks run at the published time step")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("validation.json"))
     options = parser.parse_args()
@@ -137,10 +136,12 @@ def main() -> None:
         for network in timed(seconds, "networks_of_a_base", lambda base=base: pruned_networks(recipe, base))  # type: ignore[misc]
     ]
     order = spread_order([network.base for network in networks], 7)[: options.networks]
-    rows = [
-        check(networks[index], number, options.published, seconds)
-        for number, index in enumerate(track(order, description="networks"))
-    ]
+    rows = []
+    for number, index in enumerate(track(order, description="networks")):
+        row = held(networks[index], seconds)
+        if number < options.compressed:
+            row |= moving(networks[index], seconds, published=number < options.published)
+        rows.append(row)
     results = {
         "summary": summary(rows),
         "kept_of_targets": [len(networks), recipe.bases * recipe.per_base],
