@@ -23,6 +23,7 @@ from studies.transformations.curves import (
     follow,
     frame,
     frames_of,
+    most_probable,
     plain,
     radial_distribution,
     read_thermo,
@@ -36,7 +37,6 @@ from studies.transformations.drawing import (
 )
 from studies.transformations.scoring import domain_accuracy, labels_moved, machine, retrain, variance_baseline
 
-import mdlens
 from mdlens.inference import StructureModel
 from mdlens.learning.transitions import Transition, class_transition, energy_kink
 from mdlens.simulation.inherent import inherent_structure
@@ -44,10 +44,14 @@ from mdlens.simulation.inherent import inherent_structure
 HERE = Path(__file__).parent
 FRAMES = 135
 SEEDS = ("cuzr_small_11", "cuzr_small_12", "cuzr_small_13")
-KINK_BELOW = 1200.0  # K: the second ramp, of one cooling rate
-EVERY_STILL = 4  # frames that are minimised for the control
-LABELLED = {"liquid": range(LIQUID), "amorphous": range(AMORPHOUS)}  # as in the configurations
-WINDOWS = WINDOWS_HERE
+KINK_BELOW = 1100.0  # K: well inside the second ramp; above, the melt still relaxes from the first
+EVERY_STILL = 6  # frames that are minimised for the control
+LABELLED = {"liquid": range(0, 57, 7), "amorphous": range(97, 135, 5)}  # as in the configurations
+WINDOWS = {  # other frames that might have been labelled: liquid down to, amorphous up to (of 820 K)
+    "near": {"liquid": "6:70:9", "amorphous": "85:135:7"},  # 1.10 and 0.90
+    "far": {"liquid": "0:25:3", "amorphous": "117:135:2"},  # 1.83 and 0.51
+    "hot_liquid_only": {"liquid": "0:25:3", "amorphous": "97:135:5"},  # 1.83 and 0.76
+}
 
 
 def kink(run: Path) -> Transition:
@@ -137,7 +141,7 @@ def controls(runs: Path, main: Path, certain: Mapping[str, list[int]]) -> dict[s
             "glass": compared(main, rows, chosen),
         },
         "first_shell_variance": variance_baseline(main, LABELLED, unseen(certain), range(FRAMES)),
-        "labels_moved": labels_moved(runs, main, HERE / "train.toml", WINDOWS, range(0, FRAMES, 2), by_model),
+        "labels_moved": labels_moved(runs, main, HERE / "train.toml", WINDOWS, range(0, FRAMES, 3), by_model),
     }
 
 
@@ -180,7 +184,7 @@ def draw(
     )
     middle = int(np.argmin(np.abs(curve(curves["one_channel"], "amorphous") - 0.5)))
     atoms = frame(main, middle)
-    render(atoms, mdlens.classify(atoms, model, embeddings=False).names, figures / "transition.png")
+    render(atoms, most_probable(atoms, model), figures / "transition.png")
 
 
 def main() -> None:

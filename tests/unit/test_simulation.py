@@ -1,6 +1,7 @@
 """LAMMPS recipes: lattices, potentials by name, schedules, and short real runs."""
 
 import dataclasses
+import fcntl
 import importlib.util
 import json
 
@@ -195,6 +196,19 @@ def test_run_folder_and_resume(tmp_path):
     ]
     with pytest.raises(InputError, match="another recipe"):
         run_bulk(dataclasses.replace(COPPER, seed=2), tmp_path / "cut")
+
+
+def test_a_run_keeps_other_processes_out(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(COPPER), indent=2) + "\n")
+    (folder / "checkpoint.npz").write_bytes(b"of the other process")
+    with (folder / "recipe.json").open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process"):
+            run_bulk(COPPER, folder)
+    assert (folder / "checkpoint.npz").read_bytes() == b"of the other process"
+    assert (folder / "recipe.json").exists()
 
 
 @needs_lammps

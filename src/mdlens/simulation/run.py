@@ -10,7 +10,7 @@ from ase import Atoms
 from mdlens.errors import InputError
 from mdlens.io import open_writer
 from mdlens.simulation.bulk import BulkRecipe, Progress, chunks, simulate_bulk
-from mdlens.simulation.run_folder import claim_folder, release_folder, set_aside
+from mdlens.simulation.run_folder import held_folder, set_aside
 
 _THERMO = "timestep,target_temperature,temperature,potential_energy_per_atom,volume_per_atom\n"
 
@@ -31,19 +31,14 @@ def run_bulk(
         on_progress: Called with (chunks done, chunks in all).
 
     Raises:
-        InputError: If the folder cannot be used or holds a run of another recipe, or LAMMPS refuses the
-            recipe.
+        InputError: If the folder cannot be used, holds a run of another recipe or one that another process
+            is at, or LAMMPS refuses the recipe.
     """
-    made = not folder.exists()
-    claim_folder(folder, recipe)
-    try:
-        return _run_claimed(recipe, folder, on_progress)
-    except InputError:
-        release_folder(folder, remove=made)
-        raise
+    with held_folder(folder, recipe):
+        return _run_held(recipe, folder, on_progress)
 
 
-def _run_claimed(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
+def _run_held(recipe: BulkRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
     trajectory = folder / "trajectory.dump"
     total = len(chunks(recipe))
     if trajectory.exists():

@@ -1,8 +1,10 @@
 """The folder of a run: whose it is, and what an interrupted run had written."""
 
 import dataclasses
+import fcntl
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,36 @@ from ase import Atoms
 
 from mdlens.errors import InputError
 from mdlens.io import read
+
+
+@contextmanager
+def held_folder(folder: Path, recipe: Any) -> Iterator[None]:
+    """Hold the folder of a run: claim it, keep other processes out, and release it if the recipe is refused.
+
+    Two processes that write the same files would spoil both. The lock is on the recipe's file and goes with
+    the process, however it ends.
+
+    Args:
+        folder: Of the run; made when missing.
+        recipe: A dataclass with everything that determines the run.
+
+    Raises:
+        InputError: If the folder cannot be used, holds a run of another recipe, or another process is at it.
+    """
+    made = not folder.exists()
+    claim_folder(folder, recipe)
+    with (folder / "recipe.json").open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"{folder}: another process is at this run: wait for it, or choose another folder"
+            ) from error
+        try:
+            yield
+        except InputError:
+            release_folder(folder, remove=made)
+            raise
 
 
 def release_folder(folder: Path, *, remove: bool) -> None:
@@ -33,7 +65,8 @@ def claim_folder(folder: Path, recipe: Any) -> None:
             raise InputError(
                 f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
             )
-        path.write_text(text, encoding="utf-8")
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{folder}: cannot hold the run: {error.strerror}; choose another folder") from error
 
