@@ -39,6 +39,19 @@ class WindowStream:
             yield draw_window(self._cases, self._settings.batch_size, self._frames, rng)
 
 
+class FixedWindow:
+    """One batch, the same every epoch."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Window]:
+        yield self._window
+
+
 class SimulatorData(LightningDataModule):  # type: ignore[misc]
     """New training windows every epoch, the same validation windows throughout."""
 
@@ -56,15 +69,19 @@ class SimulatorData(LightningDataModule):  # type: ignore[misc]
         steps = min(settings.validation_steps, min(case.frames for case in validation) - history - 1)
         rng = np.random.default_rng((_VALIDATION_STREAM, settings.seed))
         count = settings.validation_windows
-        self._validation = [draw_window(validation, count, history + 1 + steps, rng)]
+        self._validation = FixedWindow(draw_window(validation, count, history + 1 + steps, rng))
 
     def train_dataloader(self) -> WindowStream:
         """Give the batches of the coming epoch."""
         return WindowStream(self._train, self._settings, self._history, self.trainer.current_epoch)
 
-    def val_dataloader(self) -> list[Window]:
+    def val_dataloader(self) -> "FixedWindow":
         """Give the validation windows."""
         return self._validation
+
+    def transfer_batch_to_device(self, batch: Window, *_: Any) -> Window:
+        """Leave a batch where it is: Lightning cannot copy frozen graphs."""
+        return batch
 
 
 class SimulatorTask(LightningModule):  # type: ignore[misc]

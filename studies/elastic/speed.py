@@ -1,0 +1,60 @@
+"""What a compression costs: CPU time of one thread for one network and for 1,000."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+from cases import StudyData
+from design import long_steps
+
+from mdlens.elastic import compress, fast_recipe, linear_response, relax
+from mdlens.learning.network_rollout import AT_ONCE, roll_out
+from mdlens.models import NetworkSimulator
+
+FRAMES = 401
+REPEATS = 3
+
+
+def cpu(work: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """Median CPU time of some calls after one that is not counted."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        begun = time.process_time()
+        work()
+        spent.append(time.process_time() - begun)
+    return median(spent)
+
+
+def speed_job(data: StudyData, bonds: NetworkSimulator, paper: NetworkSimulator) -> dict[str, Any]:
+    """CPU seconds for 400 frames; 1,000 networks are measured on a part and counted up."""
+    torch.set_num_threads(1)
+    truths = data.test[:AT_ONCE]
+    recipe = fast_recipe(temperature=1e-11, frames=FRAMES - 1)
+    networks = [truth.network for truth in truths]
+    found: dict[str, Any] = {
+        "lammps": {
+            "one": cpu(lambda: compress(networks[0], recipe)),
+            "thousand": 125.0 * cpu(lambda: [compress(network, recipe) for network in networks[:8]], 1),
+        },
+        "linear_response": {
+            "one": cpu(lambda: linear_response(networks[0])),
+            "thousand": 1000.0 / AT_ONCE * cpu(lambda: [linear_response(network) for network in networks]),
+        },
+        "relaxed_linear_response": {
+            "one": cpu(lambda: linear_response(relax(networks[0]))),
+            "thousand": 1000.0 / AT_ONCE * cpu(lambda: [linear_response(relax(n)) for n in networks], 1),
+        },
+    }
+    for name, simulator in (("bonds", bonds), ("paper", paper)):
+        found[name] = {
+            "one": cpu(lambda s=simulator: roll_out(s, truths[:1], frames=FRAMES), 1),
+            "thousand": 1000.0 / AT_ONCE * cpu(lambda s=simulator: roll_out(s, truths, frames=FRAMES), 1),
+        }
+    found["bonds_long_steps"] = {
+        "one": cpu(lambda: long_steps(bonds, networks[:1])),
+        "thousand": 1000.0 / AT_ONCE * cpu(lambda: long_steps(bonds, networks)),
+    }
+    return {"cpu_s": found, "frames": FRAMES, "batch": AT_ONCE}

@@ -1,0 +1,233 @@
+"""Train the simulators of elastic networks, score them, and write results.json; an interrupted run goes on.
+
+    python studies/elastic/generate.py DATA/
+    python studies/elastic/study.py DATA/ --work RUNS/ [--only bonds,paper,...]
+
+Every job writes RUNS/NAME.json and is not done again; results.json holds what is there. Trainings are of one
+thread. What is scored: 200 trajectories of base networks that no training saw; every contestant is given the
+first four frames and, of the others, the length along x.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import FEW, StudyData
+from design import design_job
+from scoring import baselines, evaluate
+from speed import speed_job
+from static import static_job
+
+from mdlens.learning.network_data import select
+from mdlens.learning.network_fit import fit_simulator
+from mdlens.learning.network_settings import (
+    NetworkTrainingConfig,
+    SelectionConfig,
+    load_network_config,
+)
+from mdlens.models import NetworkSimulator
+
+HERE = Path(__file__).parent
+SEEDS = (1, 2, 3)
+SIZES = (5, 10, 20, 50, 100)
+TRAINING_NETWORKS = 100
+
+Job = Callable[[], dict[str, Any]]
+
+
+class Study:
+    """The jobs, each with its own folder under RUNS/."""
+
+    def __init__(self, data: StudyData, work: Path) -> None:
+        self.data = data
+        self.work = work
+
+    def config(self, variant: str, seed: int, epochs: int = 0, **changes: Any) -> NetworkTrainingConfig:
+        """The configuration of a variant with another seed, length or selection."""
+        config = load_network_config(HERE / f"{variant}.toml")
+        fit = replace(config.fit, seed=seed, epochs=epochs or config.fit.epochs)
+        return replace(config, fit=fit, selection=SelectionConfig(**changes))
+
+    def train(self, name: str, config: NetworkTrainingConfig) -> tuple[NetworkSimulator, dict[str, Any]]:
+        """Fit a simulator, or load the one that is there."""
+        folder = self.work / name
+        folder.mkdir(parents=True, exist_ok=True)
+        chosen, split, clean = config.selection, self.data.split, self.data.clean
+        train = select(clean, split.train, chosen, limit=True, seed=config.fit.seed)
+        validation = select(clean, split.validation, replace(chosen, networks=0), limit=False)
+        begun = time.process_time()
+        simulator = fit_simulator(config.model, train, validation, config.fit, folder)
+        facts = {
+            "networks": len(train),
+            "selection": asdict(chosen),
+            "fit": asdict(config.fit),
+            "model": asdict(config.model),
+            "parameters": sum(weights.numel() for weights in simulator.parameters()),
+            "training_cpu_s": time.process_time() - begun,
+        }
+        return simulator, facts
+
+    def run(
+        self, folder: str, config: NetworkTrainingConfig, tests: dict[str, tuple[Any, int]]
+    ) -> dict[str, Any]:
+        """Train and score on several sets."""
+        simulator, facts = self.train(folder, config)
+        found: dict[str, Any] = {"training": facts}
+        if hasattr(simulator, "log_friction"):
+            found["learned"] = learned(simulator)
+        for test, (truths, last) in tests.items():
+            found[test] = evaluate(simulator, truths, last)
+        return found
+
+
+def learned(simulator: Any) -> dict[str, float]:
+    """What was learned, in reduced units; the true law is ``t = 2 k (l - l0)`` with ``k = 1 / l0``."""
+    ones = torch.ones(1, dtype=torch.float64)
+    springs = {}
+    for strain in (-0.05, 0.001, 0.05):
+        with torch.no_grad():
+            tension, _ = simulator.law(ones * (1.0 + strain), ones, ones)
+        springs[f"spring_at_{strain:g}"] = float(tension) / strain / 100.0
+    return {
+        "friction": float(simulator.log_friction.exp()) / 10.0,
+        "box_inertia_per_node": float(simulator.log_box_inertia.exp()),
+        "box_friction": float(simulator.log_box_friction.exp()) / 10.0,
+        **springs,
+    }
+
+
+class Jobs:
+    """All jobs by name, the most important first."""
+
+    def __init__(self, study: Study) -> None:
+        self.study, self.data = study, study.data
+        self.all: dict[str, Job] = {}
+        self.base = {"networks": TRAINING_NETWORKS}
+        self._main()
+        self._ranges()
+        self._sizes()
+        self._variants()
+
+    def _test(self) -> Any:
+        return self.data.test
+
+    def _few(self) -> Any:
+        return self.data.test[:FEW]
+
+    def _training(self, name: str, config: NetworkTrainingConfig, folder: str = "", **tests: Any) -> None:
+        """Train, then score on sets given as (what makes them, last frame)."""
+
+        def job() -> dict[str, Any]:
+            return self.study.run(
+                folder or name, config, {k: (get(), last) for k, (get, last) in tests.items()}
+            )
+
+        self.all[name] = job
+
+    def _main(self) -> None:
+        """In distribution, three seeds."""
+        data, config = self.data, self.study.config
+        self.all["baselines"] = lambda: baselines(data.test, [data.clean[i] for i in data.split.train])
+        for seed in SEEDS:
+            self._training(f"bonds_{seed}", config("bonds", seed, **self.base), test=(self._test, 400))
+        self._training("linear", config("linear", 1, **self.base), test=(self._test, 400))
+        self._training("paper_1", config("paper", 1, **self.base), test=(self._test, 400))
+        for seed in SEEDS[1:]:
+            tests = {"test": (self._test, 100), "few": (self._few, 400)}
+            self._training(f"paper_{seed}", config("paper", seed, **self.base), **tests)
+
+    def _ranges(self) -> None:
+        """Trained on a part of the range, or on the first frames; tested on other sets."""
+        for variant, epochs, last in (("bonds", 0, 400), ("paper", 20, 100)):
+            for name, change in RANGES.items():
+                config = self.study.config(variant, 1, epochs, **{**self.base, **change})
+                if name == "frames":
+                    fit = replace(config.fit, validation_steps=10, unroll=SHORT[variant])
+                    config = replace(config, fit=fit)
+                self._training(f"{variant}_{name}", config, test=(self._test, last))
+            others = {name: (partial(self.data.other, name), last) for name in OTHERS}
+            main = self.study.config(variant, 1, **self.base)
+            self._training(f"{variant}_others", main, f"{variant}_1", **others)
+
+    def _sizes(self) -> None:
+        """Learning curves."""
+        for size in SIZES:
+            for seed in SEEDS:
+                config = self.study.config("bonds", seed, 8, networks=size)
+                self._training(f"bonds_of_{size}_{seed}", config, few=(self._test, 100))
+        for size in (*SIZES, 0):
+            self.all[f"static_of_{size}"] = partial(static_job, self.data, size, SEEDS)
+        for size in (5, 20):
+            config = self.study.config("paper", 1, 20, networks=size)
+            self._training(f"paper_of_{size}", config, few=(self._test, 100))
+
+    def _variants(self) -> None:
+        """The published network trained over several steps and with a shorter memory; speed; design."""
+        several = self.study.config("paper", 1, 16, **self.base)
+        several = replace(several, fit=replace(several.fit, unroll=(1, 2, 3, 5, 8, 10)))
+        self._training("paper_multistep", several, test=(self._test, 100))
+        short = self.study.config("paper", 1, 20, **self.base)
+        short = replace(short, model=replace(short.model, history=1))
+        self._training("paper_history_1", short, few=(self._few, 100))
+        self.all["speed"] = lambda: speed_job(self.data, self._trained("bonds"), self._trained("paper"))
+        self.all["design"] = lambda: design_job(self.data, self._trained("bonds"))
+
+    def _trained(self, variant: str) -> NetworkSimulator:
+        return self.study.train(f"{variant}_1", self.study.config(variant, 1, **self.base))[0]
+
+
+RANGES: dict[str, dict[str, Any]] = {
+    "ordinary": {"nu_min": 0.1},
+    "auxetic": {"nu_max": 0.0},
+    "frames": {"frames": 21},
+}
+OTHERS = ("size", "strain", "published", "hot_1e-9", "hot_1e-8", "hot_1e-6", "hot_1e-5")
+SHORT = {"bonds": (1, 2, 3, 5, 8, 10), "paper": (1,)}
+
+
+def machine() -> dict[str, Any]:
+    """What the study ran on."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"processor": names[0], "cores": os.cpu_count(), "torch": torch.__version__,
+            "python": platform.python_version(), "threads": 1}  # fmt: skip
+
+
+def main(names: Sequence[str] | None = None) -> None:
+    """Do what is missing and write results.json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--only", default="", help="jobs whose names begin with one of these, with commas")
+    parser.add_argument("--results", type=Path, default=HERE / "results.json")
+    options = parser.parse_args(names)
+    torch.set_num_threads(1)
+    options.work.mkdir(parents=True, exist_ok=True)
+    wanted = tuple(options.only.split(","))
+    found = {}
+    for name, job in Jobs(Study(StudyData(options.data), options.work)).all.items():
+        file = options.work / f"{name}.json"
+        if not file.exists() and name.startswith(wanted):
+            begun = time.process_time()
+            result = job()
+            result["cpu_s"] = time.process_time() - begun
+            file.write_text(json.dumps(result), encoding="utf-8")
+            print(f"{name}: {result['cpu_s']:.0f} s of CPU", flush=True)
+        if file.exists():
+            found[name] = json.loads(file.read_text(encoding="utf-8"))
+    about = {"seeds": SEEDS, "training_networks": TRAINING_NETWORKS, "machine": machine()}
+    options.results.write_text(json.dumps({"about": about, **found}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
