@@ -212,7 +212,8 @@ def _print_scores(scores: "dict[str, Any]") -> None:
     for name in ("simulator", "affine", "frozen"):
         for frame, found in scores[name].items():
             if isinstance(found, dict):
-                table.add_row(name, frame, f"{found['r2_nu']:.4f}", f"{found['mse_relative']:.2e}")
+                r2 = "-" if found["r2_nu"] is None else f"{found['r2_nu']:.4f}"
+                table.add_row(name, frame, r2, f"{found['mse_relative']:.2e}")
     Console(width=None if Console().is_terminal else 160).print(table)
 
 

@@ -15,6 +15,7 @@ from mdlens.errors import InputError
 from mdlens.io.network_files import read_trajectory_folder, write_trajectories
 from mdlens.io.networks import ElasticNetwork, ElasticTrajectory
 from mdlens.io.whole_file import write_whole
+from mdlens.learning.evaluation import plain_json
 from mdlens.learning.network_data import NetworkCase, NetworkSplit, select, split_by_base
 from mdlens.learning.network_files import SimulatorModel, load_simulator, save_simulator
 from mdlens.learning.network_fit import fit_simulator
@@ -245,7 +246,9 @@ def _scores(
     last = frames - 1
     scores = {name: score_rollouts(r, truths, (20, 100, last)) for name, r in made.items()}
     predicted, true = poisson_ratios(made["simulator"], truths, last)
-    return {**scores, "nu": {"frame": last, "predicted": predicted.tolist(), "true": true.tolist()}}
+    nu_scores = {"frame": last, "predicted": predicted.tolist(), "true": true.tolist()}
+    found: dict[str, Any] = plain_json({**scores, "nu": nu_scores})
+    return found
 
 
 def _claim_folder(folder: Path, config: NetworkTrainingConfig) -> None:
