@@ -9,8 +9,11 @@ from mdlens.elastic import ElasticTrajectory, read_networks, read_trajectories
 from mdlens.learning.network_data import NetworkSplit
 from mdlens.workflows.elastic_data import spread_order
 
-USED = 900
-"""The first trajectories in the order of `compress_networks`: three of each base network."""
+LEARNED = 300
+"""For training and validation: the first in the order of `compress_networks`, one of each base network."""
+
+DRAWN = 900
+"""The first so many trajectories, three of each base network; those of unseen base networks are the test."""
 
 TESTED = 200
 FEW = 60
@@ -29,8 +32,8 @@ class StudyData:
 
     @cached_property
     def clean(self) -> list[ElasticTrajectory]:
-        """The trajectories of the clean set that are used."""
-        return self._first("clean", USED)
+        """The trajectories of the clean set that are learned from."""
+        return self._first("clean", LEARNED)
 
     @cached_property
     def split(self) -> NetworkSplit:
@@ -44,22 +47,37 @@ class StudyData:
     @cached_property
     def test(self) -> list[ElasticTrajectory]:
         """Trajectories of unseen base networks."""
-        return [self.clean[index] for index in self.split.test[:TESTED]]
+        unseen = set(self.parts["test"])
+        return self._first("clean", DRAWN, bases=unseen)[:TESTED]
 
     def other(self, name: str, count: int = FEW) -> list[ElasticTrajectory]:
         """Test trajectories of another set: those of unseen base networks."""
-        seen = set(self.parts["train"]) | set(self.parts["validation"])
         if name == "size":
-            return self._first(name, count, "networks_200")
-        return [t for t in self._first(name, 10**6, missing=True) if t.network.base not in seen][:count]
+            return self._first(name, count, networks="networks_200")
+        if name == "published":
+            return self._first(name, 2 * LEARNED, bases=set(self.parts["test"]))[:count]
+        return self._first(name, count, among=set(self.parts["test"]))
 
     def _first(
-        self, name: str, count: int, networks: str = "networks", *, missing: bool = False
+        self,
+        name: str,
+        count: int,
+        *,
+        networks: str = "networks",
+        among: set[str] | None = None,
+        bases: set[str] | None = None,
     ) -> list[ElasticTrajectory]:
-        """Trajectories of a set in the order in which they were made."""
+        """The first trajectories of a set in the order in which they were made.
+
+        Args:
+            name: Of the set.
+            count: How many, before any are left out.
+            networks: The file of its networks.
+            among: The base networks the set was made of; None for all.
+            bases: The base networks that are kept; None for all.
+        """
         known = read_networks(self.folder / f"{networks}.npz")
-        if missing:
-            known = [n for n in known if (self.folder / name / f"{n.name}.npz").exists()]
+        known = [network for network in known if among is None or network.base in among]
         order = spread_order([network.base for network in known], 1)[:count]
-        files = [self.folder / name / f"{known[index].name}.npz" for index in order]
-        return [read_trajectories(file)[0] for file in files]
+        chosen = [known[index] for index in order if bases is None or known[index].base in bases]
+        return [read_trajectories(self.folder / name / f"{network.name}.npz")[0] for network in chosen]

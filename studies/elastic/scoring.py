@@ -16,8 +16,8 @@ from mdlens.models import NetworkSimulator
 GIVEN = 4
 """Frames every contestant is given, as many as three displacements need."""
 
-STEPS = (20, 100, 400)
-CURVE = (4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 400)
+STEPS = (20, 100, 400, 1200)
+CURVE = (4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 400, 800, 1200)
 
 
 def evaluate(

@@ -96,8 +96,10 @@ def learned(simulator: Any) -> dict[str, float]:
         with torch.no_grad():
             tension, _ = simulator.law(ones * (1.0 + strain), ones, ones)
         springs[f"spring_at_{strain:g}"] = float(tension) / strain / 100.0
+    friction = float(simulator.log_friction.exp()) / 10.0
     return {
-        "friction": float(simulator.log_friction.exp()) / 10.0,
+        "friction_per_spring": friction / springs["spring_at_0.001"],
+        "friction": friction,
         "box_inertia_per_node": float(simulator.log_box_inertia.exp()),
         "box_friction": float(simulator.log_box_friction.exp()) / 10.0,
         **springs,
@@ -153,9 +155,11 @@ class Jobs:
                     fit = replace(config.fit, validation_steps=10, unroll=SHORT[variant])
                     config = replace(config, fit=fit)
                 self._training(f"{variant}_{name}", config, test=(self._test, last))
-            others = {name: (partial(self.data.other, name), last) for name in OTHERS}
             main = self.study.config(variant, 1, **self.base)
-            self._training(f"{variant}_others", main, f"{variant}_1", **others)
+            for name in OTHERS:
+                far = 1200 if (name, variant) == ("strain", "bonds") else last
+                tests = {name: (partial(self.data.other, name), far)}
+                self._training(f"{variant}_on_{name}", main, f"{variant}_1", **tests)
 
     def _sizes(self) -> None:
         """Learning curves."""

@@ -84,7 +84,7 @@ def test_train_and_roll_out(
     assert predicted.n_frames == 20
     text = page.read_text(encoding="utf-8")
     assert "lattice0" in text
-    assert "http" not in text.split("<script", maxsplit=1)[0]
+    assert "://" not in text
 
 
 def test_a_network_at_rest_is_rolled_out(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

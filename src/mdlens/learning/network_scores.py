@@ -95,5 +95,5 @@ def _score_step(
         "r2_nu": r_squared(predicted, true),
         "mae_nu": float(np.abs(predicted - true).mean()),
         "mse": float(errors[0] / errors[2]),
-        "mse_relative": float(errors[0] / errors[1]),
+        "mse_relative": float(errors[0] / errors[1]) if errors[1] > 0.0 else math.nan,
     }
