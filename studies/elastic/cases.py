@@ -12,10 +12,9 @@ from mdlens.workflows.elastic_data import spread_order
 LEARNED = 300
 """For training and validation: the first in the order of `compress_networks`, one of each base network."""
 
-DRAWN = 900
-"""The first so many trajectories, three of each base network; those of unseen base networks are the test."""
+TESTED = 300
+"""The test: of the first so many trajectories, those of base networks that no training may see."""
 
-TESTED = 200
 FEW = 60
 
 
@@ -47,8 +46,7 @@ class StudyData:
     @cached_property
     def test(self) -> list[ElasticTrajectory]:
         """Trajectories of unseen base networks."""
-        unseen = set(self.parts["test"])
-        return self._first("clean", DRAWN, bases=unseen)[:TESTED]
+        return self._first("clean", TESTED, bases=set(self.parts["test"]))
 
     def other(self, name: str, count: int = FEW) -> list[ElasticTrajectory]:
         """Test trajectories of another set: those of unseen base networks."""

@@ -47,7 +47,7 @@ def draw_rollouts(results: Results) -> Figure:
         ("paper_2", "few", PAPER, ""),
         ("paper_3", "few", PAPER, ""),
     ]
-    lines += [("paper_multistep", "test", SAND, "paper, several steps"), ("linear", "test", BLUE, "linear")]
+    lines += [("paper_multistep", "test", SAND, "paper, several steps"), ("linear_1", "test", BLUE, "linear")]
     for name, part, color, label in lines:
         if name in results:
             first = not name.startswith("bonds") or name.endswith("1")
@@ -76,7 +76,7 @@ def draw_learning(results: Results) -> Figure:
     """R^2 of nu at frame 100 against the number of training networks."""
     figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     sizes = [n for n in (5, 10, 20, 50, 100) if f"bonds_of_{n}_1" in results]
-    ours = [[results[f"bonds_of_{n}_{k}"]["few"]["100"]["r2_nu"] for k in (1, 2, 3)] for n in sizes]
+    ours = [[results[f"bonds_of_{n}_{k}"]["test"]["100"]["r2_nu"] for k in (1, 2, 3)] for n in sizes]
     mean_band(axis, sizes, np.array(ours), OURS, "ours (dynamics)")
     found = [
         results[f"static_of_{n}"]["runs"] for n in (5, 10, 20, 50, 100, 0) if f"static_of_{n}" in results
@@ -84,7 +84,7 @@ def draw_learning(results: Results) -> Figure:
     counts = [runs[0]["networks"] for runs in found]
     mean_band(axis, counts, np.array([[r["r2_nu"] for r in runs] for runs in found]), BLUE, "static network")
     paper = [(n, f"paper_of_{n}") for n in (5, 20) if f"paper_of_{n}" in results]
-    points = [(n, results[name]["few"]["100"]["r2_nu"]) for n, name in paper]
+    points = [(n, results[name]["test"]["100"]["r2_nu"]) for n, name in paper]
     if "paper_1" in results:
         points.append((100, results["paper_1"]["test"]["100"]["r2_nu"]))
     axis.plot(*zip(*points, strict=True), "s-", color=PAPER, label="paper (dynamics)")

@@ -13,8 +13,8 @@ from mdlens.learning.network_scores import r_squared
 from mdlens.learning.network_settings import SelectionConfig
 from mdlens.models import NetworkProperty, join_graphs
 
-UPDATES = 600
-BATCH = 16
+UPDATES = 300
+BATCH = 8
 RATES = (1e-3, 1e-5)
 
 

@@ -114,8 +114,15 @@ class Jobs:
         self.all: dict[str, Job] = {}
         self.base = {"networks": TRAINING_NETWORKS}
         self._main()
-        self._ranges()
+        self._ranges("bonds", 400)
+        self._seeds("bonds")
         self._sizes()
+        self._ranges("paper", 100, epochs=8)
+        self.all["speed"] = lambda: speed_job(self.data, self._trained("bonds"), self._trained("paper"))
+        self.all["design"] = lambda: design_job(self.data, self._trained("bonds"))
+        self._seeds("paper")
+        self._others("bonds")
+        self._others("paper")
         self._variants()
 
     def _test(self) -> Any:
@@ -135,54 +142,55 @@ class Jobs:
         self.all[name] = job
 
     def _main(self) -> None:
-        """In distribution, three seeds."""
+        """In distribution."""
         data, config = self.data, self.study.config
         self.all["baselines"] = lambda: baselines(data.test, [data.clean[i] for i in data.split.train])
-        for seed in SEEDS:
-            self._training(f"bonds_{seed}", config("bonds", seed, **self.base), test=(self._test, 400))
-        self._training("linear", config("linear", 1, **self.base), test=(self._test, 400))
-        self._training("paper_1", config("paper", 1, **self.base), test=(self._test, 400))
-        for seed in SEEDS[1:]:
-            tests = {"test": (self._test, 100), "few": (self._few, 400)}
-            self._training(f"paper_{seed}", config("paper", seed, **self.base), **tests)
+        for variant in ("bonds", "linear", "paper"):
+            self._training(f"{variant}_1", config(variant, 1, **self.base), test=(self._test, 400))
 
-    def _ranges(self) -> None:
-        """Trained on a part of the range, or on the first frames; tested on other sets."""
-        for variant, epochs, last in (("bonds", 0, 400), ("paper", 20, 100)):
-            for name, change in RANGES.items():
-                config = self.study.config(variant, 1, epochs, **{**self.base, **change})
-                if name == "frames":
-                    fit = replace(config.fit, validation_steps=10, unroll=SHORT[variant])
-                    config = replace(config, fit=fit)
-                self._training(f"{variant}_{name}", config, test=(self._test, last))
-            main = self.study.config(variant, 1, **self.base)
-            for name in OTHERS:
-                far = 1200 if (name, variant) == ("strain", "bonds") else last
-                tests = {name: (partial(self.data.other, name), far)}
-                self._training(f"{variant}_on_{name}", main, f"{variant}_1", **tests)
+    def _seeds(self, variant: str) -> None:
+        """Two more seeds."""
+        for seed in SEEDS[1:]:
+            config = self.study.config(variant, seed, **self.base)
+            self._training(f"{variant}_{seed}", config, test=(self._test, 400 if variant == "bonds" else 100))
+
+    def _ranges(self, variant: str, last: int, epochs: int = 0) -> None:
+        """Trained on a part of the range, or on the first frames."""
+        for name, change in RANGES.items():
+            config = self.study.config(variant, 1, epochs, **{**self.base, **change})
+            if name == "frames":
+                fit = replace(config.fit, validation_steps=10, unroll=SHORT[variant])
+                config = replace(config, fit=fit)
+            self._training(f"{variant}_{name}", config, test=(self._test, last))
+
+    def _others(self, variant: str) -> None:
+        """Tested under other conditions."""
+        main = self.study.config(variant, 1, **self.base)
+        for name in OTHERS:
+            last = 100 if variant == "paper" else 1200 if name == "strain" else 400
+            tests = {name: (partial(self.data.other, name), last)}
+            self._training(f"{variant}_on_{name}", main, f"{variant}_1", **tests)
 
     def _sizes(self) -> None:
         """Learning curves."""
         for size in SIZES:
             for seed in SEEDS:
-                config = self.study.config("bonds", seed, 8, networks=size)
-                self._training(f"bonds_of_{size}_{seed}", config, few=(self._test, 100))
+                config = self.study.config("bonds", seed, 5, networks=size)
+                self._training(f"bonds_of_{size}_{seed}", config, test=(self._test, 100))
         for size in (*SIZES, 0):
             self.all[f"static_of_{size}"] = partial(static_job, self.data, size, SEEDS)
-        for size in (5, 20):
-            config = self.study.config("paper", 1, 20, networks=size)
-            self._training(f"paper_of_{size}", config, few=(self._test, 100))
 
     def _variants(self) -> None:
-        """The published network trained over several steps and with a shorter memory; speed; design."""
-        several = self.study.config("paper", 1, 16, **self.base)
+        """The published network with fewer networks, trained over several steps, with a shorter memory."""
+        for size in (5, 20):
+            config = self.study.config("paper", 1, 8, networks=size)
+            self._training(f"paper_of_{size}", config, test=(self._test, 100))
+        several = self.study.config("paper", 1, 12, **self.base)
         several = replace(several, fit=replace(several.fit, unroll=(1, 2, 3, 5, 8, 10)))
         self._training("paper_multistep", several, test=(self._test, 100))
-        short = self.study.config("paper", 1, 20, **self.base)
+        short = self.study.config("paper", 1, **self.base)
         short = replace(short, model=replace(short.model, history=1))
-        self._training("paper_history_1", short, few=(self._few, 100))
-        self.all["speed"] = lambda: speed_job(self.data, self._trained("bonds"), self._trained("paper"))
-        self.all["design"] = lambda: design_job(self.data, self._trained("bonds"))
+        self._training("paper_history_1", short, test=(self._few, 100))
 
     def _trained(self, variant: str) -> NetworkSimulator:
         return self.study.train(f"{variant}_1", self.study.config(variant, 1, **self.base))[0]
