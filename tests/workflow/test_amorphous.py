@@ -1,7 +1,10 @@
 """Training and use of amorphous models: files in, probabilities out, wrong input in one line."""
 
 import json
-from dataclasses import replace
+import re
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +15,9 @@ import mdlens
 from mdlens.cli import app
 from mdlens.errors import InputError, ModelError
 from mdlens.io import open_writer
+from mdlens.learning.config import read_table
 from mdlens.learning.configurations import Configuration
-from mdlens.learning.window_fit import WindowModel, Windows
+from mdlens.learning.window_fit import AmorphousConfig, GroupSplit, WindowFit, WindowModel, Windows
 from mdlens.workflows.amorphous import AmorphousModel, load_amorphous_model, make_network
 from mdlens.workflows.train_amorphous import split_groups
 
@@ -192,3 +196,22 @@ def test_groups_are_never_split():
 def test_too_few_groups_are_refused():
     with pytest.raises(InputError, match="would lack a class"):
         split_groups(configurations({"a": [0], "b": [1]}), 0.2, 0.2, seed=0)
+
+
+def test_the_page_names_every_key_and_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "amorphous.md").read_text()
+    text = re.search(r"```toml\n(.*?)```", page, re.S)[1]
+    config = read_table(AmorphousConfig, tomllib.loads(text), "")
+    assert [entry.label for entry in config.data] == ["liquid", "glass"]
+    for table, kind in (
+        ("model", WindowModel),
+        ("windows", Windows),
+        ("split", GroupSplit),
+        ("fit", WindowFit),
+    ):
+        part = page.split(f"### `[{table}]`")[1].split("##")[0]
+        told = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", part, re.M))
+        assert told == {
+            f.name: json.dumps(list(f.default) if isinstance(f.default, tuple) else f.default)
+            for f in fields(kind)
+        }
