@@ -10,7 +10,7 @@ from mdlens.simulation.springs import derivatives
 from mdlens.types import FloatArray, IntArray
 
 _STEPS = 500
-_TOLERANCE = 1e-11
+_TOLERANCE = 1e-10
 """Largest force left, relative to a typical stiffness times a typical bond."""
 
 _LONGEST_STEP = 0.1
@@ -90,7 +90,7 @@ def _minimum(
         moved, changed = _moved(positions, box, step, axes)
         trial = derivatives(network, moved, changed)
         # equal within rounding counts as downhill: the last steps change the energy by less than that
-        if trial.energy <= state.energy + 1e-14 * abs(state.energy) + 1e-30:
+        if trial.energy <= state.energy + 1e-13 * abs(state.energy) + 1e-30:
             positions, box, state, damping = moved, changed, trial, damping / 10
         else:
             damping = max(10 * damping, 1e-6)
