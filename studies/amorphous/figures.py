@@ -125,7 +125,7 @@ def _attention_map(axis, run: Run, trajectory: Trajectory, work: Path) -> None:
     network, view = fitted(run, trajectory.fold, work)
     c = trajectory.configuration(len(trajectory.temperature) - 1, run.kind)
     with torch.no_grad():
-        weights = network.eval()(view.join([view._graph(c)])).attention.numpy()
+        weights = network.eval()(view.join([view.graph(c)])).attention.numpy()
     graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
     relative = 0.5 * (weights + weights[graph.reverse]) * len(weights)
     cap = np.quantile(relative, 0.98)

@@ -135,7 +135,7 @@ def attention_of(
         network, view = fitted(run, data[m.name].fold, work)
         c = data[m.name].configuration(m.record, run.kind)
         with torch.no_grad():
-            weights = network.eval()(view.join([view._graph(c)])).attention.numpy()
+            weights = network.eval()(view.join([view.graph(c)])).attention.numpy()
         graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
         relative = weights * len(weights)
         for name, species in (("network", c.species), ("shuffled", rng.permutation(c.species))):

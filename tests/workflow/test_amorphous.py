@@ -19,6 +19,7 @@ from mdlens.learning.config import read_table
 from mdlens.learning.configurations import Configuration
 from mdlens.learning.window_fit import AmorphousConfig, GroupSplit, WindowFit, WindowModel, Windows
 from mdlens.workflows.amorphous import AmorphousModel, load_amorphous_model, make_network
+from mdlens.workflows.amorphous_files import classify_configurations
 from mdlens.workflows.train_amorphous import split_groups
 
 CONFIG = """
@@ -93,6 +94,8 @@ def test_classify_command(run, capsys):
     for file in told["files"]:
         for row in file["frames"]:
             assert 0.0 <= row["low"] <= row["high"] <= 1.0
+    found = list(classify_configurations([run / "run2.dump"], load_amorphous_model(run / "out"), count=True))
+    assert [row.frame for row in found[0][1]] == [0, 1]
     assert "P(glass)" in capsys.readouterr().out
     text = (run / "page_run1.html").read_text()
     assert "1 of 2 configurations liquid, 1 glass" in text
@@ -127,6 +130,18 @@ def test_wrong_input_gets_one_clear_line(run, tmp_path):
     command = ["amorphous", "classify", str(tmp_path / "space.dump"), "--model", str(run / "out")]
     with pytest.raises(InputError, match=r"space\.dump, frame 0: the configuration is in space"):
         app(command, standalone_mode=False)
+
+
+def test_attention_of_a_configuration(run):
+    model = load_amorphous_model(run / "out")
+    if model.settings.network == "cnn":
+        with pytest.raises(InputError, match="this model is 'cnn'"):
+            model.attention(frame(0.1, 1))
+        return
+    graph, weights = model.attention(frame(0.1, 1))
+    assert weights.shape == graph.distance.shape
+    assert weights.sum() == pytest.approx(1.0, abs=1e-5)
+    assert weights.min() >= 0.0
 
 
 def test_a_run_is_not_mixed_with_another(run, tmp_path):

@@ -95,7 +95,7 @@ def classify(
     found = []
     with _bar() as on_frame:
         for file, rows in classify_configurations(
-            files, loaded, frames=frames, windows=windows, on_frame=on_frame
+            files, loaded, frames=frames, windows=windows, count=sys.stderr.isatty(), on_frame=on_frame
         ):
             found.append((file, rows))
             if report is not None:

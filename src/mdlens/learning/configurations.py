@@ -129,7 +129,7 @@ class GraphView:
         side = window_side(len(configuration), self.particles, self.dimension)
         if self.absolute:
             return self._alone(configuration, side, rng)
-        graph = self._graph(configuration)
+        graph = self.graph(configuration)
         if side >= 1.0:
             return graph
         for _ in range(100):
@@ -153,7 +153,12 @@ class GraphView:
             graphs=len(samples),
         )
 
-    def _graph(self, configuration: Configuration) -> GraphSample:
+    def graph(self, configuration: Configuration) -> GraphSample:
+        """Give the graph of a whole configuration; it is kept until `forget`.
+
+        Raises:
+            InputError: If the configuration cannot be seen.
+        """
         kept = self._graphs.get(id(configuration))
         if kept is None or kept[0] is not configuration:
             self.whole(configuration)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from ase import Atoms
 from torch import nn
 
@@ -19,6 +20,7 @@ from mdlens.learning.window_fit import WindowModel, Windows
 from mdlens.models import AttentionMPNN, PaperPictureCNN, PictureCNN
 from mdlens.models.files import read_network, restore, save_network
 from mdlens.models.picture_cnn import PAPER_SIZE
+from mdlens.neighbors import Graph, nearest_graph
 from mdlens.types import FloatArray
 
 KIND = "amorphous"
@@ -95,6 +97,26 @@ class AmorphousModel:
             logits = window_logits(self.network, view, configuration, windows=count, seed=seed)
             results.append(self._result(logits))
         return results
+
+    def attention(self, atoms: Atoms) -> tuple[Graph, FloatArray]:
+        """Give the neighbour graph of a whole configuration and the attention each bond gets.
+
+        Returns:
+            The graph, and weights (E,) that sum to 1; times E they compare with an even spread.
+
+        Raises:
+            InputError: If the network has no attention, or as in `classify`.
+        """
+        view = self.view()
+        if not isinstance(view, GraphView) or view.absolute:
+            raise InputError(
+                f"attention is that of the network 'mpnn', this model is {self.settings.network!r}"
+            )
+        configuration = as_configuration(atoms, self.species)
+        with torch.no_grad():
+            weights = self.network.eval()(view.join([view.graph(configuration)])).attention
+        graph = nearest_graph(atoms.positions, atoms.cell[:], atoms.pbc, self.windows.k)
+        return graph, np.asarray(weights.numpy(), np.float64)
 
     def view(self) -> View:
         """How the network sees configurations."""

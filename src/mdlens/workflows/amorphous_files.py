@@ -22,6 +22,7 @@ def classify_configurations(
     *,
     frames: str | None = None,
     windows: int | None = None,
+    count: bool = False,
     on_frame: Callable[[Path, int, int | None], None] = lambda file, done, total: None,
 ) -> Iterator[tuple[Path, Rows]]:
     """Classify every frame of every file; one frame is in memory at a time.
@@ -31,6 +32,7 @@ def classify_configurations(
         model: The model.
         frames: Which frames of each file.
         windows: Windows per configuration; the model's own number if None.
+        count: Pass over each file first to count its frames, for a progress bar.
         on_frame: Called after each frame with file, frames done and, where known, frames in all.
 
     Raises:
@@ -39,7 +41,9 @@ def classify_configurations(
     """
     for file in files:
         rows: Rows = []
-        for number, atoms in read(file, frames).numbered():
+        trajectory = read(file, frames)
+        total = len(trajectory) if count else None
+        for number, atoms in trajectory.numbered():
             try:
                 found = model.classify(atoms, windows=windows)
             except InputError as error:
@@ -50,7 +54,7 @@ def classify_configurations(
                     number, step, len(atoms), found.label, found.probability, found.low, found.high
                 )
             )
-            on_frame(file, len(rows), None)
+            on_frame(file, len(rows), total)
         if not rows:
             raise InputError(f"{file}: holds no frames to classify; check --frames")
         yield file, rows
