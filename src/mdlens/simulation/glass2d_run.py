@@ -1,7 +1,6 @@
 """The glass recipe as a folder: thermal and inherent-structure trajectories; an interrupted run goes on."""
 
 import dataclasses
-import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from mdlens.simulation.glass2d import (
     simulate_glass2d,
     types_of,
 )
+from mdlens.simulation.run_folder import held_folder
 
 _COLUMNS = ("timestep", "temperature", "energy_per_atom", "inherent_energy_per_atom")
 _FIELDS = tuple(field.name for field in dataclasses.fields(Glass2DRecord))
@@ -43,9 +43,14 @@ def run_glass2d(
         on_progress: Called with (steps done, steps in all).
 
     Raises:
-        InputError: If the folder cannot be used, holds a run of another recipe, or LAMMPS refuses the recipe.
+        InputError: If the folder cannot be used, holds a run of another recipe or one that another process
+            is at, or LAMMPS refuses the recipe.
     """
-    _claim(folder, recipe)
+    with held_folder(folder, recipe):
+        return _run_held(recipe, folder, on_progress)
+
+
+def _run_held(recipe: Glass2DRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
     trajectory, checkpoint = folder / "trajectory.dump", folder / "checkpoint.npz"
     total = max((step for step, _ in schedule(recipe)), default=0)
     if trajectory.exists():
@@ -60,20 +65,6 @@ def run_glass2d(
     _write(recipe, records, folder)
     checkpoint.unlink(missing_ok=True)
     return trajectory
-
-
-def _claim(folder: Path, recipe: Glass2DRecipe) -> None:
-    path = folder / "recipe.json"
-    text = json.dumps({"glass2d": dataclasses.asdict(recipe)}, indent=2) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"{path} belongs to another recipe: choose another folder, or remove this one to start over"
-            )
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot hold the run: {error.strerror}; choose another folder") from error
 
 
 def _save(path: Path, records: Sequence[Glass2DRecord]) -> None:
