@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mdlens import __version__
-from mdlens.cli import amorphous, classify, models, network, simulate, train, transition
+from mdlens.cli import amorphous, classify, models, network, simulate, train, transition, tribology
 from mdlens.errors import MdlensError
 from mdlens.report.text import printable
 
@@ -41,7 +41,7 @@ def mdlens(
     """Understand particle simulations with deep learning."""
 
 
-for group in (classify, models, train, simulate, transition, amorphous, network):
+for group in (classify, models, train, simulate, transition, amorphous, network, tribology):
     group.register(app)
 
 

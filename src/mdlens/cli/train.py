@@ -155,3 +155,14 @@ def _train_config(config: Path, out: Path, threads: int, quiet: bool) -> "Struct
     except KeyboardInterrupt as stop:
         typer.echo(f"mdlens: {printable(stop.args[0] if stop.args else 'interrupted')}", err=True)
         raise typer.Exit(130) from None
+
+
+@group.command("tribology")
+def train_patterns(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file that says on what and how.")],
+    out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Folder of the run.")],
+) -> None:
+    """Train autoencoder and classifier of deformation patterns; the same as `mdlens tribology train`."""
+    from mdlens.cli import tribology
+
+    tribology.train(config, out)

@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from mdlens.descriptors.orientations import from_ovito
 from mdlens.errors import MissingExtraError
 from mdlens.types import FloatArray
 
@@ -48,3 +49,43 @@ def match_templates(atoms: Atoms, structures: Iterable[str]) -> tuple[NDArray[np
     data.apply(modifier)
     found = np.asarray(data.particles["Structure Type"], np.int64)
     return found, np.asarray(data.particles["RMSD"], np.float64)
+
+
+def match_orientations(
+    atoms: Atoms,
+    *,
+    rmsd_cutoff: float = 0.15,
+    structures: Iterable[str] = ("fcc", "hcp", "bcc"),
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Find structure and orientation of each atom.
+
+    Args:
+        atoms: A frame; any length unit.
+        rmsd_cutoff: Worse matches count as no structure.
+        structures: Which of `NUMBERS` are looked for.
+
+    Returns:
+        OVITO's number of each structure (atoms,) and the orientation as a unit quaternion (atoms, 4), scalar
+        first, crystal to laboratory; (1, 0, 0, 0) where there is none.
+
+    Raises:
+        MissingExtraError: If the ``ovito`` extra is not installed.
+
+    Source: Larsen, Schmidt and Schiotz, Modelling Simul. Mater. Sci. Eng. 24, 055007 (2016).
+    """
+    try:
+        from ovito.data import DataCollection
+        from ovito.modifiers import PolyhedralTemplateMatchingModifier
+    except ImportError as error:
+        raise MissingExtraError("ovito", "ovito") from error
+    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd_cutoff, output_orientation=True)
+    wanted = {NUMBERS[name] for name in structures} - {0}
+    for number in range(1, len(NUMBERS)):
+        modifier.structures[number].enabled = number in wanted
+    data: Any = DataCollection()
+    data.create_cell(matrix=atoms.cell.array.T, pbc=[bool(p) for p in atoms.pbc])
+    particles = data.create_particles(count=len(atoms))
+    particles.create_property("Position", data=atoms.positions)
+    data.apply(modifier)
+    found = np.asarray(data.particles["Structure Type"], np.int64)
+    return found, from_ovito(np.asarray(data.particles["Orientation"]))

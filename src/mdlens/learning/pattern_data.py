@@ -1,0 +1,174 @@
+"""Labelled windows of deformed microstructures, and splits that hold things out."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdlens.descriptors.deformation import PATTERNS
+from mdlens.errors import FormatError, InputError
+from mdlens.types import BoolArray, FloatArray, IntArray
+
+METADATA = ("nickel", "pressure", "temperature", "time", "position")
+"""What a classifier is told: share of Ni, GPa, K, ps, place along the sliding direction from 0 to 1."""
+
+SPLITS = ("random", "region", "seed", "condition")
+"""What is held out: windows at random, a place with its own grains, a polycrystal, or a composition with its
+pressure and temperature."""
+
+_ARRAYS = ("images", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternData:
+    """Windows.
+
+    Attributes:
+        images: Inverse pole figures along x, y and z, (N, size, size, 9) uint8.
+        metadata: In the order of `METADATA` (N, 5).
+        labels: Numbers in `mdlens.descriptors.deformation.PATTERNS` (N,).
+        scores: In the order of ``PATTERNS[1:]`` (N, 6).
+        margins: Of the labels (N,).
+        ambiguous: Whether a label hangs on a threshold (N,).
+        run: Number of the run (N,).
+        region: Number of the place within the run (N,).
+        seed: Of the polycrystal (N,).
+        runs: Names of the runs.
+        source: "md" or "synthetic"; the two are never mixed in a result.
+    """
+
+    images: NDArray[np.uint8]
+    metadata: FloatArray
+    labels: IntArray
+    scores: FloatArray
+    margins: FloatArray
+    ambiguous: BoolArray
+    run: IntArray
+    region: IntArray
+    seed: IntArray
+    runs: tuple[str, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        wrong = [name for name in _ARRAYS if len(getattr(self, name)) != n]
+        if wrong:
+            raise InputError(f"windows need arrays of one length, {', '.join(wrong)} are not of {n}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, index: NDArray[Any]) -> "PatternData":
+        """Some of the windows."""
+        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
+        return PatternData(**arrays, runs=self.runs, source=self.source)
+
+    def conditions(self) -> IntArray:
+        """Number of the composition, pressure and temperature of each window (N,)."""
+        return np.asarray(
+            np.unique(self.metadata[:, :3], axis=0, return_inverse=True)[1].reshape(-1), np.int64
+        )
+
+    def channels(self, image: str) -> NDArray[np.float32]:
+        """Images for a network, from 0 to 1, (N, channels, size, size); ``image`` is x, y, z or xyz."""
+        picked = {"x": slice(0, 3), "y": slice(3, 6), "z": slice(6, 9), "xyz": slice(0, 9)}
+        if image not in picked:
+            raise InputError(f"image must be x, y, z or xyz, got {image!r:.20}")
+        chosen = self.images[..., picked[image]].transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(chosen, np.float32) / np.float32(255)
+
+
+def save_patterns(file: Path, data: PatternData) -> None:
+    """Write windows to a compressed file that appears under its name only when whole."""
+    partial = file.with_name(file.name + ".partial")
+    about = json.dumps({"runs": data.runs, "source": data.source, "patterns": PATTERNS, "metadata": METADATA})
+    arrays: dict[str, Any] = {name: getattr(data, name) for name in _ARRAYS}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, about=np.array(about), **arrays)
+        partial.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another place") from error
+
+
+def load_patterns(files: Sequence[Path]) -> PatternData:
+    """Read windows and join them; runs are told apart by their names.
+
+    Raises:
+        InputError: If no file is given, or MD and synthetic windows are mixed.
+        FormatError: If a file does not hold windows.
+    """
+    if not files:
+        raise InputError("give at least one file of labelled windows")
+    parts, names, sources = [], [], set()
+    for file in files:
+        arrays, about = _read(file)
+        arrays["run"] = arrays["run"] + len(names)
+        names += about["runs"]
+        sources.add(about["source"])
+        parts.append(arrays)
+    if len(sources) > 1:
+        raise InputError(
+            "windows of MD and of the synthetic generator are not joined: their results are apart"
+        )
+    shapes = {part["images"].shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise InputError(f"images must all have one shape, got {sorted(shapes)}")
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
+    return PatternData(**joined, runs=tuple(names), source=sources.pop())
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
+            about = json.loads(str(saved["about"]))
+            arrays = {name: saved[name] for name in _ARRAYS}
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror or 'no such file'}") from error
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{file}: holds no labelled windows ({error}); write it with label") from error
+    if tuple(about.get("patterns", ())) != PATTERNS or tuple(about.get("metadata", ())) != METADATA:
+        raise FormatError(f"{file}: was written with other patterns or metadata; label the runs again")
+    return arrays, about
+
+
+def hold_out(
+    data: PatternData, split: str, *, share: float = 0.25, seed: int = 0
+) -> tuple[IntArray, IntArray]:
+    """Split windows into training and test.
+
+    ``random`` deals single windows: frames of one run are nearly the same, so it flatters. The others hold
+    out whole places, polycrystals or conditions.
+
+    Args:
+        data: The windows.
+        split: One of `SPLITS`.
+        share: Of the units that are held out; at least one.
+        seed: Of the draw.
+
+    Returns:
+        Indices of training and test windows.
+
+    Raises:
+        InputError: If the split is unknown or there are not two units.
+    """
+    if split not in SPLITS:
+        raise InputError(f"split must be one of {', '.join(SPLITS)}, got {split!r:.40}")
+    units = {
+        "random": np.arange(len(data)),
+        "region": data.region,
+        "seed": data.seed,
+        "condition": data.conditions(),
+    }[split]
+    names = np.unique(units)
+    if len(names) < 2:
+        raise InputError(f"split {split} needs windows of two or more of them, got {len(names)}")
+    held = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
+    test = np.isin(units, held)
+    return np.flatnonzero(~test), np.flatnonzero(test)

@@ -1,0 +1,178 @@
+"""Fitting of the autoencoder and the pattern classifiers; plain loops, seeded, on one device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mdlens.errors import InputError
+from mdlens.learning.lightning_run import torch_state
+from mdlens.models.autoencoder import TomographAutoencoder
+from mdlens.models.pattern_classifier import PatternClassifier
+from mdlens.types import Float32Array, FloatArray, IntArray
+
+Report = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternFitSettings:
+    """How a network is fitted.
+
+    Args:
+        epochs: Passes over the windows.
+        batch_size: Windows per step.
+        learning_rate: Largest rate of the one-cycle schedule.
+        weight_decay: Of AdamW.
+        seed: Of first weights and order.
+        threads: Of torch.
+
+    Raises:
+        InputError: If a value is out of range.
+    """
+
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 1, 100_000),
+            ("batch_size", 2, 100_000),
+            ("learning_rate", 1e-8, 10.0),
+            ("weight_decay", 0.0, 10.0),
+            ("seed", 0, 2**31),
+            ("threads", 1, 1024),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"{name} must lie between {low:g} and {high:g}, got {getattr(self, name)}")
+
+
+def fit_autoencoder(
+    images: Float32Array, settings: PatternFitSettings, *, latent: int = 32, width: int = 16,
+    report: Report = lambda epoch, epochs, loss: None,
+) -> TomographAutoencoder:  # fmt: skip
+    """Fit an autoencoder to images (N, C, size, size) with the mean squared error.
+
+    Raises:
+        InputError: If there are fewer than two images or they are not square.
+    """
+    _enough(len(images))
+    if images.shape[2] != images.shape[3]:
+        raise InputError(f"images must be square, got {images.shape}")
+    with torch_state(settings.threads, settings.seed):
+        network = TomographAutoencoder(images.shape[1], latent=latent, size=images.shape[2], width=width)
+        pictures = torch.from_numpy(images)
+
+        def loss(batch: Tensor) -> Tensor:
+            shown = pictures[batch]
+            return functional.mse_loss(network(shown).image, shown)
+
+        _descend(network, len(images), loss, settings, report)
+    return network.eval()
+
+
+def encode(network: TomographAutoencoder, images: Float32Array, *, batch_size: int = 256) -> Float32Array:
+    """Vectors of images (N, latent)."""
+    with torch.no_grad():
+        parts = [network.encode(torch.from_numpy(images[k : k + batch_size])).numpy()
+                 for k in range(0, len(images), batch_size)]  # fmt: skip
+    return np.concatenate(parts)
+
+
+def reconstruct(
+    network: TomographAutoencoder, images: Float32Array, *, batch_size: int = 256
+) -> Float32Array:
+    """Images as the network draws them again."""
+    with torch.no_grad():
+        parts = [network(torch.from_numpy(images[k : k + batch_size])).image.numpy()
+                 for k in range(0, len(images), batch_size)]  # fmt: skip
+    return np.concatenate(parts)
+
+
+def fit_classifier(
+    build: Callable[[], PatternClassifier], windows: Float32Array, metadata: FloatArray, labels: IntArray,
+    settings: PatternFitSettings, *, classes: int, report: Report = lambda epoch, epochs, loss: None,
+) -> PatternClassifier:  # fmt: skip
+    """Fit a classifier with cross entropy, every class weighing the same.
+
+    Args:
+        build: Makes the network, called under the seed.
+        windows: Images or vectors (N, ...).
+        metadata: (N, numbers).
+        labels: (N,).
+        settings: How.
+        classes: Number of classes.
+        report: Called with epoch, epochs and loss.
+    """
+    _enough(len(labels))
+    with torch_state(settings.threads, settings.seed):
+        network = build()
+        seen, known = torch.from_numpy(windows), torch.from_numpy(metadata.astype(np.float32))
+        network.measure(known)
+        wanted = torch.from_numpy(labels)
+        counts = np.bincount(labels, minlength=classes)
+        weights = torch.tensor(len(labels) / np.maximum(counts, 1) / (counts > 0).sum(), dtype=torch.float32)
+
+        def loss(batch: Tensor) -> Tensor:
+            logits = network(seen[batch], known[batch]).logits
+            return functional.cross_entropy(logits, wanted[batch], weight=weights)
+
+        _descend(network, len(labels), loss, settings, report)
+    return network.eval()
+
+
+def logits_of(
+    network: PatternClassifier, windows: Float32Array, metadata: FloatArray, *, batch_size: int = 256
+) -> Float32Array:
+    """Logits of windows (N, classes)."""
+    known = metadata.astype(np.float32)
+    with torch.no_grad():
+        parts = [
+            network(torch.from_numpy(windows[part]), torch.from_numpy(known[part])).logits.numpy()
+            for part in (slice(k, k + batch_size) for k in range(0, len(windows), batch_size))
+        ]
+    return np.concatenate(parts)
+
+
+def softmax(logits: NDArray[Any]) -> FloatArray:
+    """Probabilities of logits (N, classes)."""
+    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    probabilities: FloatArray = raised / raised.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _descend(
+    network: nn.Module, n: int, loss: Callable[[Tensor], Tensor], settings: PatternFitSettings, report: Report
+) -> None:
+    network.train()
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    batches = max(n // settings.batch_size, 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.epochs * batches
+    )
+    for epoch in range(settings.epochs):
+        total = 0.0
+        # The rest that fills no batch is left out; another rest the next time.
+        for batch in torch.randperm(n)[: batches * settings.batch_size].tensor_split(batches):
+            optimizer.zero_grad()
+            value = loss(batch)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            total += value.item()
+        report(epoch + 1, settings.epochs, total / batches)
+
+
+def _enough(n: int) -> None:
+    if n < 2:
+        raise InputError(f"training needs two or more windows, got {n}")

@@ -1,0 +1,271 @@
+"""Labelled windows of sliding runs, and of the synthetic generator."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from mdlens.descriptors.deformation import (
+    MATRIX,
+    PATTERNS,
+    AtomState,
+    PatternLabel,
+    Thresholds,
+    fault_kinds,
+    judge,
+    pattern_scores,
+)
+from mdlens.descriptors.ipf import AXES, ipf_colors
+from mdlens.descriptors.tomograph import DEFECT, cut, ipf_stack
+from mdlens.errors import InputError
+from mdlens.io import read
+from mdlens.learning.pattern_data import PatternData, save_patterns
+from mdlens.learning.ptm import match_orientations
+from mdlens.neighbors import find_nearest
+from mdlens.simulation.sliding import COUNTERBODY, MOBILE, SlidingRecipe
+from mdlens.simulation.synthetic_patterns import SPEED, synthetic_window
+from mdlens.workflows.tomographs import nearest_spacing, sample_of
+
+SIZE = 64
+"""Rows and columns of a window's image."""
+
+_ABOVE = 4.0  # Angstrom of the image above the first surface
+_REACH = 1.3  # of the nearest-neighbour distance: bonds of a window
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame of a run with everything that labels and images need."""
+
+    atoms: Atoms
+    kind: np.ndarray[Any, np.dtype[np.int8]]
+    q: np.ndarray[Any, np.dtype[np.float64]]
+    pairs: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def label_runs(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    windows: int = 2,
+    frames: str | None = None,
+    thresholds: Thresholds | None = None,
+    on_frame: Callable[[str, int], None] = lambda run, frame: None,
+) -> PatternData:
+    """Label the windows of sliding runs and write them with their images.
+
+    A window is a part of the film along the sliding direction; its mobile atoms are compared with themselves
+    in the first frame of the file. Nothing that decides the label but the orientations is in the image.
+
+    Args:
+        folders: Of runs, as ``mdlens simulate sliding`` leaves them.
+        out: File of windows (.npz).
+        windows: Number of windows side by side.
+        frames: Which frames; the first one of the file is always the reference.
+        thresholds: Where patterns begin.
+        on_frame: Called with the name of the run and the number of the frame.
+
+    Raises:
+        InputError: If a folder holds no run, or none has a second frame.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, folder in enumerate(folders):
+        recipe = _recipe(folder)
+        trajectory = folder / "trajectory.dump"
+        start = _frame(trajectory_start(trajectory))
+        for frame, atoms in read(trajectory, frames).numbered():
+            if frame == 0:
+                continue
+            now = _frame(atoms)
+            time = atoms.info["timestep"] * recipe.timestep
+            for window in range(windows):
+                row = _window(start, now, recipe, window, windows, thresholds)
+                place = (window + 0.5) / windows
+                row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
+                rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
+            on_frame(folder.name, frame)
+    if not rows:
+        raise InputError("no frame after the first one was found: give runs that have slid")
+    data = _gather(rows, tuple(folder.name for folder in folders), "md")
+    save_patterns(out, data)
+    return data
+
+
+def trajectory_start(file: Path) -> Atoms:
+    """First frame of a trajectory.
+
+    Raises:
+        InputError: If there is none.
+    """
+    for atoms in read(file, "0"):
+        return atoms
+    raise InputError(f"{file}: holds no frames")
+
+
+def synthetic_patterns(
+    out: Path, *, runs: int = 48, frames: int = 6, seed: int = 1, size: int = SIZE,
+    on_run: Callable[[int, int], None] = lambda done, total: None,
+) -> PatternData:  # fmt: skip
+    """Draw windows whose patterns depend on composition, pressure, temperature and time, and label them.
+
+    The dependence is invented: copper twins, nickel rotates, pressure refines and shears. The labels are
+    those of the scores, not of what was drawn.
+
+    Args:
+        out: File of windows (.npz).
+        runs: Number of invented runs; conditions and polycrystals repeat among them.
+        frames: Frames of each.
+        seed: Of everything.
+        size: Rows and columns.
+        on_run: Called with runs done and runs in all.
+    """
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    conditions = [
+        (x, p, t) for t in (300.0, 450.0, 600.0) for x in (0.0, 0.25, 0.6, 1.0) for p in (0.3, 0.6, 1.0)
+    ]
+    names = []
+    for run in range(runs):
+        nickel, pressure, temperature = conditions[run % len(conditions)]
+        grain_seed = 1 + (run // len(conditions) + run) % 4
+        names.append(f"synthetic{run:03d}")
+        for frame in range(frames):
+            time = 100.0 * (frame + 1) / frames
+            for region in range(2):
+                chances = _invented_chances(nickel, pressure, temperature, time)
+                pattern = PATTERNS[rng.choice(len(PATTERNS), p=chances)]
+                window = synthetic_window(
+                    pattern,
+                    seed=int(rng.integers(2**31)),
+                    strength=float(rng.uniform(0.7, 1.2)),
+                    size=size,
+                    grain_seed=100 * seed + 10 * grain_seed + region,
+                )
+                verdict = judge(pattern_scores(window.start, window.now, speed=SPEED))
+                row = _row(_picture(window.now, size), verdict)
+                row["metadata"] = (nickel, pressure, temperature, time, 0.25 + 0.5 * region)
+                rows.append(row | {"run": run, "region": region, "seed": grain_seed})
+        on_run(run + 1, runs)
+    data = _gather(rows, tuple(names), "synthetic")
+    save_patterns(out, data)
+    return data
+
+
+def _invented_chances(
+    nickel: float, pressure: float, temperature: float, time: float
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    heat, late = (temperature - 300) / 300, time / 100
+    scores = np.array(
+        [
+            2.5 - 2.0 * pressure - 2.0 * late,
+            1.5 - 2.0 * nickel,
+            1.0 - 1.5 * nickel + 0.5 * heat,
+            0.5 + 1.5 * nickel,
+            2.5 * pressure - 1.0 + late,
+            1.5 * heat - 1.0,
+            3.0 * (pressure - 0.6) + late,
+        ]
+    )
+    raised = np.exp(1.5 * scores)
+    chances: np.ndarray[Any, np.dtype[np.float64]] = raised / raised.sum()
+    return chances
+
+
+def _picture(state: AtomState, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    image = np.full((size * size, 9), np.tile(DEFECT, 3), np.uint8)
+    matrix = state.kind == MATRIX
+    colors = [ipf_colors(state.q[matrix], direction) for direction in AXES.values()]
+    image[matrix] = np.concatenate(colors, axis=1)
+    return image.reshape(size, size, 9)
+
+
+def _row(image: np.ndarray[Any, np.dtype[np.uint8]], verdict: PatternLabel) -> dict[str, Any]:
+    return {
+        "images": image,
+        "labels": verdict.label,
+        "scores": [verdict.scores[name] for name in PATTERNS[1:]],
+        "margins": verdict.margin,
+        "ambiguous": verdict.ambiguous,
+    }
+
+
+def _gather(rows: list[dict[str, Any]], runs: tuple[str, ...], source: str) -> PatternData:
+    def column(name: str, kind: Any) -> Any:
+        return np.array([row[name] for row in rows], kind)
+
+    return PatternData(
+        images=column("images", np.uint8),
+        metadata=column("metadata", np.float64),
+        labels=column("labels", np.int64),
+        scores=column("scores", np.float64),
+        margins=column("margins", np.float64),
+        ambiguous=column("ambiguous", np.bool_),
+        run=column("run", np.int64),
+        region=column("region", np.int64),
+        seed=column("seed", np.int64),
+        runs=runs,
+        source=source,
+    )
+
+
+def _recipe(folder: Path) -> SlidingRecipe:
+    try:
+        return SlidingRecipe(**json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"{folder}: holds no run of mdlens simulate sliding: {error.strerror}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'recipe.json'}: is no recipe of a sliding run ({error})") from error
+
+
+def _frame(atoms: Atoms) -> _Frame:
+    """Structure, orientation and bonds of the film."""
+    if "region" not in atoms.arrays or "vx" not in atoms.arrays:
+        raise InputError("a frame needs the columns region and vx, as mdlens simulate sliding writes them")
+    film = sample_of(atoms[np.asarray(atoms.arrays["region"]) != COUNTERBODY], ())
+    structure, q = match_orientations(film, structures=("fcc", "hcp"))
+    nearest = find_nearest(film.positions, film.cell.array, film.pbc, 12)
+    i = np.repeat(np.arange(len(film)), 12)
+    j, near = nearest.index.ravel(), nearest.distance.ravel() < _REACH * nearest_spacing(film)
+    kept = near & (j >= 0) & (i < j)
+    return _Frame(film, fault_kinds(structure, nearest.index), q, np.stack([i[kept], j[kept]], axis=1))
+
+
+def _window(
+    start: _Frame, now: _Frame, recipe: SlidingRecipe, window: int, windows: int,
+    thresholds: Thresholds | None,
+) -> dict[str, Any]:  # fmt: skip
+    width = recipe.length / windows
+    x = now.atoms.positions[:, 0] % recipe.length
+    inside = (x >= window * width) & (x < (window + 1) * width) & (now.atoms.arrays["region"] == MOBILE)
+    scores = pattern_scores(
+        _state(start, inside), _state(now, inside), speed=recipe.speed, dimension=2 if recipe.columnar else 3
+    )
+    pixel = width / SIZE
+    top = float(start.atoms.positions[:, 2].max()) + _ABOVE
+    section = cut(
+        np.stack([x, now.atoms.positions[:, 1], now.atoms.positions[:, 2]], axis=1),
+        axis="y",
+        position=0.5 * recipe.width,
+        pixel=pixel,
+        low=(window * width, top - width),
+        high=((window + 1) * width, top),
+        reach=nearest_spacing(now.atoms),
+    )
+    return _row(ipf_stack(section, now.q, now.kind == MATRIX), judge(scores, thresholds))
+
+
+def _state(frame: _Frame, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> AtomState:
+    """The atoms of a window at one moment; bonds across its edge do not count."""
+    place = np.cumsum(inside) - 1
+    kept = inside[frame.pairs].all(axis=1)
+    return AtomState(
+        kind=frame.kind[inside],
+        q=frame.q[inside],
+        pairs=place[frame.pairs[kept]],
+        height=frame.atoms.positions[inside, 2],
+        velocity=np.asarray(frame.atoms.arrays["vx"], np.float64)[inside],
+    )

@@ -1,0 +1,394 @@
+"""Reading deformation patterns: training, evaluation with things held out, classification, maps."""
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdlens.descriptors.deformation import PATTERNS
+from mdlens.errors import InputError, ModelError
+from mdlens.io.whole_file import write_whole
+from mdlens.learning.calibration import fit_temperature
+from mdlens.learning.config import read_table
+from mdlens.learning.image_quality import error_at, psnr, ssim
+from mdlens.learning.mechanism_map import characteristic_pressures, predicted_cells, simulated_cells
+from mdlens.learning.metrics import (
+    bootstrap_accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+)
+from mdlens.learning.pattern_data import METADATA, SPLITS, PatternData, hold_out, load_patterns
+from mdlens.learning.pattern_fit import (
+    PatternFitSettings,
+    encode,
+    fit_autoencoder,
+    fit_classifier,
+    logits_of,
+    reconstruct,
+    softmax,
+)
+from mdlens.models.autoencoder import TomographAutoencoder
+from mdlens.models.files import read_network, restore, save_network
+from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier, PatternClassifier
+from mdlens.report.mechanism_map import mechanism_figure
+from mdlens.types import Float32Array, FloatArray, IntArray
+
+READINGS = ("latent", "image")
+_ENCODER, _CLASSIFIER = "autoencoder.safetensors", "classifier.safetensors"
+_KINDS = {_ENCODER: "tribology-autoencoder", _CLASSIFIER: "tribology-classifier"}
+_GREY = 70 / 255  # level of atoms without an orientation in the images
+
+
+@dataclass(frozen=True, kw_only=True)
+class TribologyConfig:
+    """What is trained on, and how.
+
+    Args:
+        data: Files of labelled windows, relative to the configuration file.
+        image: Viewing directions of the images: x, y, z or xyz.
+        reading: "latent" classifies the autoencoder's vector, "image" the image itself.
+        latent: Numbers of the vector.
+        width: Channels of the first convolutions.
+        split: What is held out: random, region, seed or condition.
+        test: Share that is held out.
+        seed: Of split, weights and order.
+        autoencoder: How the autoencoder is fitted.
+        classifier: How the classifier is fitted.
+
+    Raises:
+        InputError: If a value is out of range.
+    """
+
+    data: tuple[str, ...]
+    image: str = "xyz"
+    reading: str = "latent"
+    latent: int = 32
+    width: int = 16
+    split: str = "condition"
+    test: float = 0.25
+    seed: int = 0
+    autoencoder: PatternFitSettings = field(default_factory=PatternFitSettings)
+    classifier: PatternFitSettings = field(default_factory=PatternFitSettings)
+
+    def __post_init__(self) -> None:
+        if self.reading not in READINGS:
+            raise InputError(f"reading must be one of {', '.join(READINGS)}, got {self.reading!r:.40}")
+        if self.split not in SPLITS:
+            raise InputError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r:.40}")
+        if not 0.0 < self.test < 1.0:
+            raise InputError(f"test must lie between 0 and 1, got {self.test}")
+
+
+def load_tribology_config(file: Path) -> TribologyConfig:
+    """Read a configuration file; unknown keys are refused by their path.
+
+    Raises:
+        InputError: If it cannot be read, is not TOML, or a key or value is wrong.
+    """
+    try:
+        return read_table(TribologyConfig, tomllib.loads(file.read_text(encoding="utf-8")), "")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: is not TOML: {error}") from error
+
+
+def train_tribology(
+    config_file: Path, folder: Path, *, report: Callable[[str, int, int], None] = lambda what, k, n: None
+) -> dict[str, Any]:
+    """Train autoencoder and classifier, score what was held out, and write all into a folder.
+
+    The folder gets ``autoencoder.safetensors``, ``classifier.safetensors`` and ``metrics.json``. An
+    autoencoder that is there already is used again when it was made with the same configuration, so an
+    interrupted run goes on from there.
+
+    Args:
+        config_file: TOML, see `TribologyConfig`.
+        folder: Folder of the run.
+        report: Called with what is fitted, epochs done and epochs in all.
+
+    Returns:
+        What stands in ``metrics.json``.
+
+    Raises:
+        InputError: If the configuration, the data or the folder is wrong.
+    """
+    config = load_tribology_config(config_file)
+    data = load_patterns([config_file.parent / name for name in config.data])
+    train, test = hold_out(data, config.split, share=config.test, seed=config.seed)
+    images = data.channels(config.image)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
+    encoder = _encoder(config, images[train], folder, report)
+    seen = encode(encoder, images) if config.reading == "latent" else images
+    network = fit_classifier(
+        lambda: build_classifier(config, seen.shape[1]),
+        seen[train],
+        data.metadata[train],
+        data.labels[train],
+        config.classifier,
+        classes=len(PATTERNS),
+        report=lambda k, n, loss: report("classifier", k, n),
+    )
+    temperature = fit_temperature(logits_of(network, seen[train], data.metadata[train]), data.labels[train])
+    description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
+                   "image": config.image, "classes": list(PATTERNS), "metadata": list(METADATA),
+                   "source": data.source, "temperature": temperature}  # fmt: skip
+    save_network(folder / _CLASSIFIER, network, description)
+    logits = logits_of(network, seen[test], data.metadata[test])
+    metrics = {
+        "source": data.source,
+        "split": config.split,
+        "windows": {"train": len(train), "test": len(test)},
+        "classifier": score(softmax(logits), data.labels[test], data.run[test], config.seed),
+        "autoencoder": reconstruction_quality(encoder, images[test]),
+        "config": asdict(config),
+    }
+    write_whole(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    return metrics
+
+
+def build_classifier(config: TribologyConfig, numbers: int) -> PatternClassifier:
+    """The classifier of a configuration for vectors or images of so many numbers or channels."""
+    if config.reading == "latent":
+        return LatentClassifier(numbers, len(METADATA), len(PATTERNS))
+    return ImageClassifier(numbers, len(METADATA), len(PATTERNS), width=config.width)
+
+
+def _encoder(
+    config: TribologyConfig, images: Float32Array, folder: Path, report: Callable[[str, int, int], None]
+) -> TomographAutoencoder:
+    file = folder / _ENCODER
+    made_with = json.loads(json.dumps(asdict(config) | {"classifier": None, "reading": None}))
+    if file.exists():
+        description, tensors = read_network(file, _KINDS[_ENCODER])
+        if description.get("config") == made_with:
+            return _restored(file, TomographAutoencoder(**description["settings"]), tensors)
+        raise InputError(f"{file} was made with another configuration: choose another folder, or remove it")
+    network = fit_autoencoder(
+        images,
+        config.autoencoder,
+        latent=config.latent,
+        width=config.width,
+        report=lambda k, n, loss: report("autoencoder", k, n),
+    )
+    description = {
+        "kind": _KINDS[_ENCODER], "settings": network.settings, "image": config.image, "config": made_with
+    }  # fmt: skip
+    save_network(file, network, description)
+    return network
+
+
+def score(probabilities: FloatArray, labels: IntArray, runs: IntArray, seed: int) -> dict[str, Any]:
+    """Accuracy with an interval over whole runs, macro-F1, balanced accuracy, calibration, confusion."""
+    guesses = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(labels, guesses, len(PATTERNS))
+    present = confusion.sum(axis=1) > 0
+    recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
+    accuracy = bootstrap_accuracy(guesses == labels, runs, seed=seed)
+    return {
+        "accuracy": _plain(accuracy.value),
+        "accuracy_95": [_plain(accuracy.low), _plain(accuracy.high)],
+        "macro_f1": macro_f1(confusion),
+        "balanced_accuracy": float(recall.mean()),
+        "calibration_error": expected_calibration_error(probabilities, labels),
+        "confusion": confusion.tolist(),
+    }
+
+
+def reconstruction_quality(network: TomographAutoencoder, images: Float32Array) -> dict[str, Any]:
+    """PSNR and SSIM of images drawn again, and errors at atoms without an orientation and elsewhere.
+
+    Atoms without an orientation are those of grain boundaries, twin boundaries and faults.
+    """
+    drawn = reconstruct(network, images)
+    boundary = (np.abs(images - _GREY) < 0.004).all(axis=1)
+    return {
+        "latent": network.settings["latent"],
+        "psnr": float(psnr(images, drawn).mean()),
+        "ssim": float(ssim(images, drawn).mean()),
+        "rmse_boundaries": _plain(error_at(images, drawn, boundary)),
+        "rmse_grains": _plain(error_at(images, drawn, ~boundary)),
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class TribologyModel:
+    """A trained classifier with what it needs to see.
+
+    Attributes:
+        network: The classifier.
+        encoder: The autoencoder, where the classifier reads its vector.
+        image: Viewing directions of the images.
+        temperature: Of the probabilities.
+    """
+
+    network: PatternClassifier
+    encoder: TomographAutoencoder | None
+    image: str
+    temperature: float
+
+    def probabilities(self, data: PatternData) -> FloatArray:
+        """Probability of each pattern for windows (N, patterns)."""
+        images = data.channels(self.image)
+        seen = images if self.encoder is None else encode(self.encoder, images)
+        return softmax(logits_of(self.network, seen, data.metadata) / self.temperature)
+
+
+def load_tribology_model(folder: Path) -> TribologyModel:
+    """Read the model that `train_tribology` left in a folder.
+
+    Raises:
+        ModelError: If a file is missing, damaged or made for something else.
+    """
+    file = folder / _CLASSIFIER
+    description, tensors = read_network(file, _KINDS[_CLASSIFIER])
+    if description.get("classes") != list(PATTERNS) or description.get("metadata") != list(METADATA):
+        raise ModelError(f"{file}: knows other patterns or metadata; train the model again")
+    if description.get("reading") not in READINGS:
+        raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
+    latent = description["reading"] == "latent"
+    try:
+        kind = LatentClassifier if latent else ImageClassifier
+        network = kind(**description["settings"])
+        temperature, image = float(description["temperature"]), str(description["image"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
+    encoder = None
+    if latent:
+        about, weights = read_network(folder / _ENCODER, _KINDS[_ENCODER])
+        encoder = _restored(folder / _ENCODER, TomographAutoencoder(**about["settings"]), weights)
+    return TribologyModel(_restored(file, network, tensors), encoder, image, temperature)
+
+
+def _restored(file: Path, network: Any, tensors: Any) -> Any:
+    restore(file, network, tensors)
+    return network.eval()
+
+
+def classify_windows(files: Sequence[Path], model: Path) -> list[dict[str, Any]]:
+    """Classify windows with a trained model; a record for each.
+
+    Raises:
+        InputError: If the files hold no windows.
+        ModelError: If the folder holds no model.
+    """
+    data = load_patterns(files)
+    probabilities = load_tribology_model(model).probabilities(data)
+    return [
+        {
+            "run": data.runs[data.run[k]],
+            "region": int(data.region[k]),
+            "time": float(data.metadata[k, METADATA.index("time")]),
+            "pattern": PATTERNS[int(row.argmax())],
+            "confidence": float(row.max()),
+            "label": PATTERNS[int(data.labels[k])],
+            "ambiguous": bool(data.ambiguous[k]),
+        }
+        for k, row in enumerate(probabilities)
+    ]
+
+
+def draw_map(
+    files: Sequence[Path], out: Path, *, slider: str = "temperature", members: int = 5, epochs: int = 60,
+    seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Write a deformation mechanism map as a page, and its numbers beside it as JSON.
+
+    Cells that were simulated show their labels. Cells half-way between simulated pressures are predicted from
+    metadata by an ensemble, each member fitted to runs drawn again; their confidence is its mean probability.
+
+    Args:
+        files: Of labelled windows.
+        out: The page (.html).
+        slider: Third axis: "temperature" or "time".
+        members: Of the ensemble; 0 predicts nothing.
+        epochs: Of each member.
+        seed: Of ensemble and bootstrap.
+
+    Raises:
+        InputError: If the slider or the files are wrong.
+    """
+    if slider not in ("temperature", "time"):
+        raise InputError(f"slider must be temperature or time, got {slider!r:.40}")
+    data = load_patterns(files)
+    nickel, pressure = data.metadata[:, 0], data.metadata[:, 1]
+    third = data.metadata[:, METADATA.index(slider)]
+    cells = simulated_cells(data.labels, nickel, pressure, third)
+    if members:
+        wanted = _between(data, slider)
+        if len(wanted):
+            chances = _ensemble(data, wanted, members, epochs, seed)
+            column = wanted[:, METADATA.index(slider)]
+            cells += predicted_cells(chances, wanted[:, 0], wanted[:, 1], column)
+    steps = characteristic_pressures(data.labels, nickel, pressure, data.run, seed=seed)
+    unit = "K" if slider == "temperature" else "ps"
+    figure = mechanism_figure(
+        [asdict(c) for c in cells],
+        [asdict(s) for s in steps],
+        PATTERNS,
+        slider=f"{slider} ({unit})",
+        title=f"Deformation mechanism map of CuNi, {'MD' if data.source == 'md' else 'SYNTHETIC windows'}",
+    )
+    record = {
+        "source": data.source,
+        "patterns": PATTERNS,
+        "cells": [asdict(c) for c in cells],
+        "characteristic_pressures": [
+            {k: _plain(v) if isinstance(v, float) else v for k, v in asdict(s).items()} for s in steps
+        ],
+    }
+    try:
+        write_whole(out, figure.to_html(include_plotlyjs=True, full_html=True))
+        write_whole(out.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}; choose another place") from error
+    return record
+
+
+def _between(data: PatternData, slider: str) -> FloatArray:
+    """Metadata half-way between simulated pressures; what the slider does not set is the mean of the data."""
+    pressures = np.unique(data.metadata[:, 1])
+    middles = (pressures[1:] + pressures[:-1]) / 2
+    place = METADATA.index(slider)
+    rows = []
+    for value in np.unique(data.metadata[:, place]):
+        for nickel in np.unique(data.metadata[:, 0]):
+            for pressure in middles:
+                row = data.metadata.mean(axis=0)
+                row[[0, 1, place]] = nickel, pressure, value
+                rows.append(row)
+    return np.array(rows).reshape(-1, len(METADATA))
+
+
+def _ensemble(data: PatternData, wanted: FloatArray, members: int, epochs: int, seed: int) -> FloatArray:
+    """Mean probabilities of classifiers that see metadata alone, each fitted to runs drawn again."""
+    rng = np.random.default_rng(seed)
+    runs = np.unique(data.run)
+    total = np.zeros((len(wanted), len(PATTERNS)))
+    for member in range(members):
+        drawn = np.concatenate([np.flatnonzero(data.run == r) for r in rng.choice(runs, len(runs))])
+        network = fit_classifier(
+            lambda: LatentClassifier(0, len(METADATA), len(PATTERNS)),
+            np.zeros((len(drawn), 0), np.float32),
+            data.metadata[drawn],
+            data.labels[drawn],
+            PatternFitSettings(epochs=epochs, seed=seed + member),
+            classes=len(PATTERNS),
+        )
+        total += softmax(logits_of(network, np.zeros((len(wanted), 0), np.float32), wanted))
+    mean: FloatArray = total / members
+    return mean
