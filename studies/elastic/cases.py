@@ -16,6 +16,7 @@ TESTED = 300
 """The test: of the first so many trajectories, those of base networks that no training may see."""
 
 FEW = 60
+LONG = 30
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def one_step(simulator: NetworkSimulator, truths: Sequence[ElasticTrajectory]) -
     return {"mse": wrong / count, "mse_relative": wrong / moved}
 
 
-FEW_STEPS = 60
+FEW_STEPS = 40
 """Trajectories on which single steps are scored."""
 
 
