@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import TABLES
+from tables import TABLES, pick
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -56,9 +56,9 @@ def draw_rollouts(results: Results) -> Figure:
     left.axhline(1.0, color="black", lw=1, ls=":", label="frozen")
     left.set(xlabel="frame", ylabel="squared error of positions / frozen")
     left.legend(frameon=False, fontsize=9)
-    for name, color, label in (("paper_1", PAPER, "paper"), ("bonds_1", OURS, "ours")):
+    for name, part, color, label in (("paper_1", "few", PAPER, "paper"), ("bonds_1", "test", OURS, "ours")):
         if name in results:
-            last = results[name]["test"]["400"]
+            last = results[name][part]["400"]
             text = f"{label}, R² = {last['r2_nu']:.4f}"
             right.plot(last["true"], last["predicted"], "o", ms=3.5, color=color, alpha=0.7, label=text)
     ends = np.array(results["baselines"]["linear_response"]["400"]["true"])
@@ -76,18 +76,19 @@ def draw_learning(results: Results) -> Figure:
     """R^2 of nu at frame 100 against the number of training networks."""
     figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     sizes = [n for n in (5, 10, 20, 50, 100) if f"bonds_of_{n}_1" in results]
-    ours = [[results[f"bonds_of_{n}_{k}"]["test"]["100"]["r2_nu"] for k in (1, 2, 3)] for n in sizes]
-    mean_band(axis, sizes, np.array(ours), OURS, "ours (dynamics)")
+    ours = [pick(results, [f"bonds_of_{n}_{k}" for k in (1, 2, 3)], "test", "100", "r2_nu") for n in sizes]
+    mean_band(axis, sizes, ours, OURS, "ours (dynamics)")
     found = [
         results[f"static_of_{n}"]["runs"] for n in (5, 10, 20, 50, 100, 0) if f"static_of_{n}" in results
     ]
     counts = [runs[0]["networks"] for runs in found]
-    mean_band(axis, counts, np.array([[r["r2_nu"] for r in runs] for runs in found]), BLUE, "static network")
+    mean_band(axis, counts, [[r["r2_nu"] for r in runs] for runs in found], BLUE, "static network")
     paper = [(n, f"paper_of_{n}") for n in (5, 20) if f"paper_of_{n}" in results]
     points = [(n, results[name]["test"]["100"]["r2_nu"]) for n, name in paper]
     if "paper_1" in results:
         points.append((100, results["paper_1"]["test"]["100"]["r2_nu"]))
-    axis.plot(*zip(*points, strict=True), "s-", color=PAPER, label="paper (dynamics)")
+    if points:
+        axis.plot(*zip(*points, strict=True), "s-", color=PAPER, label="paper (dynamics)")
     axis.set(
         xscale="log", xlabel="training networks", ylabel="R² of Poisson's ratio, frame 100", ylim=(-1, 1.05)
     )
@@ -96,10 +97,14 @@ def draw_learning(results: Results) -> Figure:
     return figure
 
 
-def mean_band(axis: Axes, x: list[int], runs: np.ndarray, color: str, label: str) -> None:
+def mean_band(axis: Axes, x: list[int], runs: list[list[float]], color: str, label: str) -> None:
     """Mean over seeds with the range of the seeds."""
-    axis.plot(x, runs.mean(axis=1), "o-", color=color, label=label)
-    axis.fill_between(x, runs.min(axis=1), runs.max(axis=1), color=color, alpha=0.15, lw=0)
+    if not runs:
+        return
+    axis.plot(x, [float(np.mean(row)) for row in runs], "o-", color=color, label=label)
+    axis.fill_between(
+        x, [min(row) for row in runs], [max(row) for row in runs], color=color, alpha=0.15, lw=0
+    )
 
 
 def draw_ranges(results: Results) -> Figure:

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -251,7 +252,13 @@ def main(names: Sequence[str] | None = None) -> None:
         if file.exists():
             found[name] = json.loads(file.read_text(encoding="utf-8"))
     about = {"seeds": SEEDS, "training_networks": TRAINING_NETWORKS, "machine": machine()}
-    options.results.write_text(json.dumps({"about": about, **found}, indent=1) + "\n", encoding="utf-8")
+    options.results.write_text(compact({"about": about, **found}) + "\n", encoding="utf-8")
+
+
+def compact(results: Any) -> str:
+    """JSON with a line for every list of numbers."""
+    text = json.dumps(results, indent=1)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)
 
 
 if __name__ == "__main__":
