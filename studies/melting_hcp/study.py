@@ -61,6 +61,7 @@ def study(runs: Path) -> dict[str, Any]:
     chosen = range(0, FRAMES, EVERY)
     methods = {
         **{f"mdlens_{seed}": by_model(model) for seed, model in models.items()},
+        "mdlens_averaged": by_model(models[1], average=True),
         "shipped": by_model(load_model("default")),
         **RIVALS,
     }

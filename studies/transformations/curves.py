@@ -50,15 +50,21 @@ def read_thermo(run: Path) -> Thermo:
     return Thermo(*(np.array([float(row[name]) for row in rows]) for name in names))
 
 
-def by_model(model: StructureModel, prepare: Callable[[Atoms], Atoms] = lambda atoms: atoms) -> Method:
+def by_model(
+    model: StructureModel,
+    prepare: Callable[[Atoms], Atoms] = lambda atoms: atoms,
+    *,
+    average: bool = False,
+) -> Method:
     """Fractions by a model of mdlens: every atom its most probable class, as published.
 
     The share that the model would call unknown stands beside. Near a transition all atoms are between two
-    classes: an unknown there is no evidence for either.
+    classes: an unknown there is no evidence for either. With `average` an atom's 12 nearest have a say, as
+    with `mdlens classify --average`.
     """
 
     def fractions(atoms: Atoms) -> Fractions:
-        result = mdlens.classify(prepare(atoms), model, embeddings=False)
+        result = mdlens.classify(prepare(atoms), model, embeddings=False, average=average)
         shares = np.bincount(result.probabilities.argmax(axis=1), minlength=len(result.classes)) / len(atoms)
         unknown = result.fractions()["unknown"]
         return {**dict(zip(result.classes, shares.tolist(), strict=True)), "unknown": unknown}

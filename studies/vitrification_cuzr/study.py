@@ -45,19 +45,21 @@ HERE = Path(__file__).parent
 FRAMES = 135
 SEEDS = ("cuzr_small_11", "cuzr_small_12", "cuzr_small_13")
 KINK_BELOW = 1100.0  # K: well inside the second ramp; above, the melt still relaxes from the first
+EVERY_AVERAGED = 3
 EVERY_STILL = 6  # frames that are minimised for the control
-LABELLED = {"liquid": range(0, 57, 7), "amorphous": range(97, 135, 5)}  # as in the configurations
-WINDOWS = {  # other frames that might have been labelled: liquid down to, amorphous up to (of 820 K)
-    "near": {"liquid": "6:70:9", "amorphous": "85:135:7"},  # 1.10 and 0.90
-    "far": {"liquid": "0:25:3", "amorphous": "117:135:2"},  # 1.83 and 0.51
-    "hot_liquid_only": {"liquid": "0:25:3", "amorphous": "97:135:5"},  # 1.83 and 0.76
+LABELLED = {"liquid": range(2, 67, 8), "amorphous": range(103, 135, 4)}  # as in the configurations
+WINDOWS = {  # other frames that might have been labelled: liquid down to, amorphous up to (of 747 K)
+    "near": {"liquid": "5:78:9", "amorphous": "92:135:6"},  # 1.10 and 0.90
+    "far": {"liquid": "0:31:5", "amorphous": "121:135:2"},  # 1.85 and 0.51
+    "hot_liquid_only": {"liquid": "0:31:5", "amorphous": "103:135:4"},  # 1.85 and 0.75
 }
+RANGES = (1000.0, 1200.0)  # K: other ranges the kink might have been sought in
 
 
-def kink(run: Path) -> Transition:
+def kink(run: Path, below: float = KINK_BELOW) -> Transition:
     """Glass transition of a run by its energy."""
     thermo = read_thermo(run)
-    cold = thermo.temperature <= KINK_BELOW
+    cold = thermo.temperature <= below
     return energy_kink(thermo.temperature[cold], thermo.energy[cold])
 
 
@@ -86,6 +88,11 @@ def unseen(numbers: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     return {name: [n for n in rows if n not in LABELLED[name]] for name, rows in numbers.items()}
 
 
+def places(numbers: Mapping[str, Sequence[int]], chosen: range) -> dict[str, list[int]]:
+    """Where the frames of each class stand among those chosen."""
+    return {name: [chosen.index(n) for n in rows if n in chosen] for name, rows in numbers.items()}
+
+
 def study(runs: Path) -> dict[str, Any]:
     """Train, follow and compare; the content of results.json."""
     main = runs / "cuzr"
@@ -94,10 +101,21 @@ def study(runs: Path) -> dict[str, Any]:
         "two_channels": retrain(runs, HERE / "train_species.toml", "model_cuzr_2"),
     }
     curves = follow(main, {name: by_model(model) for name, model in models.items()}, range(FRAMES))
+    averaged = follow(
+        main,
+        {f"{name}_averaged": by_model(model, average=True) for name, model in models.items()},
+        range(0, FRAMES, EVERY_AVERAGED),
+    )
     rivals = follow(main, RIVALS, range(0, FRAMES, 6))
     certain = domains(main, kink(main).temperature)
     own = {
-        name: {"glass": compared(main, rows), "held_out_accuracy": domain_accuracy(rows, unseen(certain))}
+        name: {
+            "glass": compared(main, rows),
+            "held_out_accuracy": domain_accuracy(rows, unseen(certain)),
+            "held_out_accuracy_averaged": domain_accuracy(
+                averaged[f"{name}_averaged"], places(unseen(certain), range(0, FRAMES, EVERY_AVERAGED))
+            ),
+        }
         for name, rows in curves.items()
     }
     seeds = {name: small_run(runs / name, models) for name in SEEDS}
@@ -106,6 +124,7 @@ def study(runs: Path) -> dict[str, Any]:
         "system": "Cu50Zr50, CuZr_mm.eam.fs, 32,000 atoms placed at random; 2000-1200 K at 5e13 K/s, "
         "1200-250 K at 1.4e13 K/s",
         **own,
+        "kink_in_other_ranges": {f"below {below:.0f} K": plain(kink(main, below)) for below in RANGES},
         "crystalline_by_rivals": {name: _most(rows) for name, rows in rivals.items()},
         "seeds": seeds,
         "controls": controls(runs, main, certain),
@@ -133,8 +152,7 @@ def controls(runs: Path, main: Path, certain: Mapping[str, list[int]]) -> dict[s
     still = retrain(runs, HERE / "train_inherent.toml", "model_cuzr_inherent")
     chosen = range(0, FRAMES, EVERY_STILL)
     rows = follow(main, {"inherent": by_model(still, prepare=minimised)}, chosen)["inherent"]
-    place = {n: k for k, n in enumerate(chosen)}
-    seen = {name: [place[n] for n in numbers if n in place] for name, numbers in unseen(certain).items()}
+    seen = places(unseen(certain), chosen)
     return {
         "inherent_structure": {
             "accuracy": domain_accuracy(rows, seen),

@@ -98,7 +98,13 @@ def study(runs: Path) -> dict[str, Any]:
     """Train, follow and compare; the content of results.json."""
     model = retrain(runs, HERE / "train.toml", "model_nickel")
     main = runs / "nickel"
-    methods = {"mdlens": by_model(model), "shipped": by_model(load_model("default")), **RIVALS}
+    averaged = by_model(model, average=True)
+    methods = {
+        "mdlens": by_model(model),
+        "mdlens_averaged": averaged,
+        "shipped": by_model(load_model("default")),
+        **RIVALS,
+    }
     curves = follow(main, methods, range(FRAMES))
     found = transitions(main, curves["mdlens"])
     at = {kind: found[kind]["by_energy"]["temperature"] for kind in ("melting", "glass")}
@@ -118,8 +124,10 @@ def study(runs: Path) -> dict[str, Any]:
         "labelled_cells": len(labelled_frames()),
         "transitions": found,
         "held_out_accuracy": domain_accuracy(curves["mdlens"], held_out),
+        "held_out_accuracy_averaged": domain_accuracy(curves["mdlens_averaged"], held_out),
         "rivals_fcc_at_0.95_melting": {
-            name: round(float(curve(rows, "fcc")[certain["crystal"][-1]]), 4) for name, rows in curves.items()
+            name: round(float(curve(curves[name], "fcc")[certain["crystal"][-1]]), 4)
+            for name in ("shipped", *RIVALS)
         },
         "seeds": seeds,
         "controls": controls(runs, main, certain),
