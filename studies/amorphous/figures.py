@@ -70,6 +70,8 @@ def cross_figure(results: dict) -> None:
         table = np.array([[np.nan if v is None else v for v in row] for row in matrices[name]], dtype=float)
         axis.imshow(table, vmin=0.4, vmax=1.0, cmap="viridis")
         for (i, j), value in np.ndenumerate(table):
+            if np.isnan(value):
+                continue
             axis.text(
                 j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color="w" if value < 0.8 else "k"
             )
