@@ -140,6 +140,15 @@ def test_body_slides_base_stands_and_nothing_is_lost():
 
 
 @needs_lammps
+def test_no_touch_no_friction():
+    """What holds the body on its way must not count as friction."""
+    apart = replace(TINY, pressure=0.0, adhesion=0.0, frames=1)
+    last = list(simulate_sliding(apart))[-1]
+    assert last.friction == pytest.approx(0.0, abs=1e-9)
+    assert last.normal == pytest.approx(0.0, abs=1e-9)
+
+
+@needs_lammps
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     class Stop(Exception):  # noqa: N818
         pass

@@ -52,7 +52,8 @@ def cubic_colors(directions: FloatArray) -> NDArray[np.uint8]:
     u, v = (s - i)[:, None], (r - j)[:, None]
     mixed = (1 - u) * ((1 - v) * table[i, j] + v * table[i, j + 1])
     mixed += u * ((1 - v) * table[i + 1, j] + v * table[i + 1, j + 1])
-    return np.rint(mixed).astype(np.uint8)
+    colors: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
+    return colors
 
 
 @cache
@@ -68,7 +69,8 @@ def direction_colors(directions: FloatArray, point_group: str) -> NDArray[np.uin
     key, vector = _key(point_group)
     with np.errstate(all="ignore"):
         colors = key.direction2color(vector(directions))
-    return np.rint(255 * np.nan_to_num(colors)).clip(0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(255 * np.nan_to_num(colors)).clip(0, 255).astype(np.uint8)
+    return levels
 
 
 def color_key(size: int = 240) -> NDArray[np.uint8]:
@@ -106,7 +108,8 @@ def draw_color_key(file: Path, *, point_group: str = CUBIC_GROUP) -> None:
         axes.axis("off")
         for text, x, y in (("[001]", 0.0, -0.02), ("[011]", 1.0, -0.02), ("[111]", 0.88, 1.0)):
             axes.text(x, y, text, transform=axes.transAxes, ha="center", va="bottom" if y > 0.5 else "top")
-    FigureCanvasAgg(figure).print_png(str(file))
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(str(file))
 
 
 def point_group_rotations(point_group: str) -> FloatArray:

@@ -76,7 +76,8 @@ def multiply(a: ArrayLike, b: ArrayLike) -> FloatArray:
 
 def inverse(q: ArrayLike) -> FloatArray:
     """The opposite rotations."""
-    return np.asarray(q, np.float64) * np.array([1.0, -1.0, -1.0, -1.0])
+    opposite: FloatArray = np.asarray(q, np.float64) * np.array([1.0, -1.0, -1.0, -1.0])
+    return opposite
 
 
 def rotate(q: ArrayLike, vectors: ArrayLike) -> FloatArray:

@@ -54,7 +54,8 @@ class Tomograph:
     def heights(self) -> FloatArray:
         """Upward coordinate of each row, (rows,)."""
         rows = self.atom.shape[0]
-        return self.low[1] + (rows - 0.5 - np.arange(rows)) * self.pixel
+        heights: FloatArray = self.low[1] + (rows - 0.5 - np.arange(rows)) * self.pixel
+        return heights
 
 
 def cut(

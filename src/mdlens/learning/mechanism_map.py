@@ -143,13 +143,13 @@ def _characteristic(
     rng: np.random.Generator, samples: int,
 ) -> CharacteristicPressure:  # fmt: skip
     names, index = np.unique(run, return_inverse=True)
-    sums = np.bincount(index, weights=hit)
+    sums = np.bincount(index, weights=hit).astype(float)
     counts = np.bincount(index).astype(float)
     at = np.bincount(index, weights=pressure) / counts
     value, rising = _step(at, sums, counts)
     drawn = []
     for _ in range(samples):
-        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
         drawn.append(_step(at, sums * times, counts * times)[0])
     inside = np.array([d for d in drawn if np.isfinite(d)])
     low, high = np.quantile(inside, [0.025, 0.975]) if len(inside) else (np.nan, np.nan)

@@ -106,7 +106,9 @@ def load_patterns(files: Sequence[Path]) -> PatternData:
     """
     if not files:
         raise InputError("give at least one file of labelled windows")
-    parts, names, sources = [], [], set()
+    parts: list[dict[str, Any]] = []
+    names: list[str] = []
+    sources: set[str] = set()
     for file in files:
         arrays, about = _read(file)
         arrays["run"] = arrays["run"] + len(names)

@@ -287,9 +287,9 @@ class _Contact(Session):
             "fix motion mobile nve",
             f"fix heat mobile langevin {r.temperature} {r.temperature} {_DAMPING} {seed}",
             "fix_modify heat temp across",
-            "fix load body addforce 0.0 0.0 v_load",
-            # Takes the bounce out of the body's fall; along x its speed is imposed.
-            f"fix drag body viscous {drag!r}",
+            # The drag takes the bounce out of the fall. Along x there is none: it would count as friction.
+            f"variable pull atom v_load-{drag!r}*vz",
+            "fix load body addforce 0.0 0.0 v_pull",
             "fix rigid body rigid single force 1 off off on torque 1 off off off",
             f"fix mean all ave/time {_SAMPLE} {r.steps_per_frame // _SAMPLE} {r.steps_per_frame} "
             "c_push[1] c_push[2] v_load",

@@ -2,12 +2,13 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from torch import Tensor, nn
 
 from mdlens.descriptors.deformation import PATTERNS
 from mdlens.errors import InputError, ModelError
@@ -37,6 +38,8 @@ from mdlens.models.files import read_network, restore, save_network
 from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier, PatternClassifier
 from mdlens.report.mechanism_map import mechanism_figure
 from mdlens.types import Float32Array, FloatArray, IntArray
+
+Network = TypeVar("Network", bound=nn.Module)
 
 READINGS = ("latent", "image")
 _ENCODER, _CLASSIFIER = "autoencoder.safetensors", "classifier.safetensors"
@@ -262,7 +265,7 @@ def load_tribology_model(folder: Path) -> TribologyModel:
         raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
     latent = description["reading"] == "latent"
     try:
-        kind = LatentClassifier if latent else ImageClassifier
+        kind: type[PatternClassifier] = LatentClassifier if latent else ImageClassifier
         network = kind(**description["settings"])
         temperature, image = float(description["temperature"]), str(description["image"])
     except (KeyError, TypeError, ValueError) as error:
@@ -274,7 +277,7 @@ def load_tribology_model(folder: Path) -> TribologyModel:
     return TribologyModel(_restored(file, network, tensors), encoder, image, temperature)
 
 
-def _restored(file: Path, network: Any, tensors: Any) -> Any:
+def _restored(file: Path, network: Network, tensors: Mapping[str, Tensor]) -> Network:
     restore(file, network, tensors)
     return network.eval()
 
