@@ -45,7 +45,7 @@ def tomograph(
     count: Annotated[int, typer.Option(help="Sections, evenly spaced.", min=1)] = 8,
     at: Annotated[str | None, typer.Option(help="Places of the sections instead: 10,20.5.")] = None,
     pixel: Annotated[float, typer.Option(help="Edge of a pixel, in the unit of the file.")] = 1.5,
-    direction: Annotated[str, typer.Option(help="Direction of the inverse pole figure: x, y or z.")] = "y",
+    direction: Annotated[str, typer.Option(help="Direction of the inverse pole figure: x, y or z.")] = "x",
     structure: Annotated[str, typer.Option(help="Crystal that is coloured: fcc, hcp or bcc.")] = "fcc",
     point_group: Annotated[str, typer.Option(help="Its symmetry, as orix names it.")] = "m-3m",
     grains: Annotated[bool, typer.Option("--grains", help="Number the grains too.")] = False,

@@ -120,7 +120,7 @@ def rough_body(
     corners = np.indices(counts).reshape(3, -1).T
     places = (np.concatenate([corners, corners + 0.5])) * cell
     floor = 0.5 * amplitude * (1 - np.cos(2 * np.pi * waves * places[:, 0] / length))
-    kept = places[(places[:, 2] >= floor) & (places[:, 2] <= amplitude + thickness)]
+    kept: FloatArray = places[(places[:, 2] >= floor) & (places[:, 2] <= amplitude + thickness)]
     kept[:, 2] -= kept[:, 2].min()
     return kept
 
@@ -183,7 +183,7 @@ def _column(
     cell = np.array([a, step, step])
     local = (np.concatenate([corners, corners + 0.5]) + rng.random(3)) * cell
     # Rows of COLUMN_AXES are the crystal directions of `cell`: R = turn @ axes, so turn = R @ axes^T.
-    turned = local @ (rotation @ COLUMN_AXES.T).T
+    turned: FloatArray = local @ (rotation @ COLUMN_AXES.T).T
     turned[:, [0, 2]] += centre[[0, 2]]
     return turned
 
@@ -199,7 +199,8 @@ def _lump(
     points = ((corners[None] + basis[:, None]).reshape(-1, 3) + rng.random(3)) * a
     points = points[(points**2).sum(axis=1) <= reach**2]
     moved: FloatArray = points @ rotation.T + centre
-    return moved[(moved[:, 2] >= 0) & (moved[:, 2] < edges[2])]
+    inside: FloatArray = moved[(moved[:, 2] >= 0) & (moved[:, 2] < edges[2])]
+    return inside
 
 
 def _nearest_owner(points: FloatArray, images: FloatArray, *, columns: bool) -> IntArray:

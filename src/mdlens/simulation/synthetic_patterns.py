@@ -188,8 +188,9 @@ def _refine(rng: np.random.Generator, canvas: _Canvas, strength: float) -> None:
 
 def _coarsen(rng: np.random.Generator, canvas: _Canvas, strength: float) -> None:
     left = max(2, round(len(canvas.q) * (1 - strength * rng.uniform(0.6, 0.75))))
-    keep = np.argsort(-np.bincount(canvas.grains.ravel(), minlength=len(canvas.q)))[:left]
-    rows, columns = np.indices(canvas.grains.shape)
+    keep: IntArray = np.argsort(-np.bincount(canvas.grains.ravel(), minlength=len(canvas.q)))[:left]
+    grid = np.indices(canvas.grains.shape)
+    rows, columns = grid[0], grid[1]
     centres = np.array([[rows[canvas.grains == g].mean(), columns[canvas.grains == g].mean()] for g in keep])
     distance = (rows[..., None] - centres[:, 0]) ** 2 + (columns[..., None] - centres[:, 1]) ** 2
     swallowed = ~np.isin(canvas.grains, keep)

@@ -57,7 +57,7 @@ class TomographOptions:
     count: int = 8
     positions: tuple[float, ...] = ()
     pixel: float = 1.5
-    direction: str = "y"
+    direction: str = "x"
     structure: str = "fcc"
     point_group: str = "m-3m"
     grains: bool = False
