@@ -24,7 +24,7 @@ TASKS = [str(t) for t in LIQUIDS] + ["6m"]
 
 
 def scores_figure(results: dict) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(13, 4.4), sharey=True)
     for axis, kind in zip(axes, ("thermal", "inherent"), strict=True):
         series = {
             "MPNN": [_network(results, t, kind, "mpnn") for t in TASKS],
@@ -33,6 +33,7 @@ def scores_figure(results: dict) -> None:
         series |= {
             name: [results["baselines"][f"task{t}.{kind}"][name] for t in TASKS]
             for name in results["baselines"]["task1.thermal"]
+            if name != "composition"  # 0.5 everywhere
         }
         for k, (name, values) in enumerate(series.items()):
             x = np.arange(len(TASKS)) + 0.09 * (k - 3.5)
@@ -48,12 +49,12 @@ def scores_figure(results: dict) -> None:
                 ms=5 if k < 2 else 3.5,
                 lw=1,
                 label=name,
-                color=f"C{k}",
+                color=("k", "#c0504d")[k] if k < 2 else f"C{k - 2}",
             )
         axis.axhline(0.5, color="0.6", lw=0.8, ls="--")
         axis.set(title=WORDS[kind], xlabel="task", xticks=range(len(TASKS)), xticklabels=TASKS)
     axes[0].set_ylabel("AUC per configuration, 95 % over trajectories")
-    axes[1].legend(fontsize=7, loc="lower left")
+    axes[1].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _save(figure, "amorphous_scores.png")
 
 

@@ -35,7 +35,10 @@ def main() -> None:
             model.classify(atoms)
             seconds.append(time.perf_counter() - began)
             processor.append(time.process_time() - busy)
-        found[name] = {"median_seconds": statistics.median(seconds), "median_cpu": statistics.median(processor)}
+        found[name] = {
+            "median_seconds": statistics.median(seconds),
+            "median_cpu": statistics.median(processor),
+        }
     (Path(__file__).parent / "speed.json").write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,14 @@ def attention_of(
     return {"relative attention": shares, "metrics of high attention, liquid and glass": means}
 
 
+def kept(work: Path, name: str, make: Callable[[], object]) -> object:
+    """What does not depend on the networks: computed once, remove WORK/NAME.kept.json to compute it again."""
+    file = work / f"{name}.kept.json"
+    if not file.exists():
+        file.write_text(json.dumps(make()))
+    return json.loads(file.read_text())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
@@ -182,9 +191,9 @@ def main() -> None:
         },
         "settings": {"particles per window": PARTICLES, "k": NEIGHBORS, "windows per configuration": WINDOWS},
         "networks": network_results(every, arguments.work),
-        "baselines": baseline_results(data, every),
+        "baselines": kept(arguments.work, "baselines", lambda: baseline_results(data, every)),
         "cross_sets": cross_sets(every, arguments.work),
-        "cooling": energies(data),
+        "cooling": kept(arguments.work, "cooling", lambda: energies(data)),
         "attention": {
             name: attention_of(Run(task, kind, "mpnn"), data, every[task], arguments.work)
             for task, kind in (("4", "inherent"), ("6", "thermal"), ("6m", "inherent"))

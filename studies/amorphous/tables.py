@@ -75,10 +75,40 @@ def attention_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def verdict(results: dict) -> str:
+    """What the hard task says on inherent structures, in words that follow from the numbers."""
+    lines = []
+    for task in ("6", "6m"):
+        found = {n: results["networks"].get(f"task{task}.inherent.{n}.seed0") for n in ("mpnn", "cnn")}
+        scores = {name: r["configuration"] for name, r in found.items() if r}
+        baselines = results["baselines"][f"task{task}.inherent"]
+        best = max(baselines, key=lambda name: baselines[name]["auc"])
+        words = [f"{name.upper()} {cell(value)}" for name, value in scores.items()]
+        chance = all(value["low"] <= 0.5 <= value["high"] for value in scores.values())
+        above = any(value["low"] > baselines[best]["auc"] for value in scores.values())
+        width = max((value["high"] - value["low"]) / 2 for value in scores.values()) if scores else 0.0
+        meaning = "above the best baseline" if above else "not above the best baseline"
+        if chance:
+            meaning += (
+                f", and not told from chance: only an AUC above about {0.5 + width:.2f} would have been"
+            )
+        trajectories = results["data"]["tasks"][task]["trajectories"]
+        lines.append(
+            f"- Task {task}, inherent structures, {trajectories} trajectories: "
+            f"{', '.join(words) or 'not run'}; "
+            f"best baseline: {best}, {cell(baselines[best])}. The networks are {meaning}."
+        )
+    return "\n".join(lines)
+
+
+TABLES = {"data": data_table, "scores": score_table, "attention": attention_table, "verdict": verdict}
+"""What stands between the marks of the page."""
+
+
 def main() -> None:
     results = json.loads((HERE / "results.json").read_text())
     text = PAGE.read_text()
-    for name, table in (("data", data_table), ("scores", score_table), ("attention", attention_table)):
+    for name, table in TABLES.items():
         begin, end = f"<!-- amorphous {name} -->", f"<!-- end of amorphous {name} -->"
         text = re.sub(
             f"{begin}.*?{end}", lambda _, b=begin, e=end, t=table: f"{b}\n{t(results)}\n{e}", text, flags=re.S

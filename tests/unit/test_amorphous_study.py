@@ -97,5 +97,5 @@ def test_the_page_is_up_to_date(study):
     tables = study("tables")
     results = json.loads((STUDY / "results.json").read_text())
     page = tables.PAGE.read_text()
-    for table in (tables.data_table, tables.score_table, tables.attention_table):
+    for table in tables.TABLES.values():
         assert table(results) in page

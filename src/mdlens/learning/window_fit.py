@@ -115,7 +115,7 @@ class Windows:
     particles: int = 64
     k: int = 5
     pixels: int = 36
-    blur: float = 1.0
+    blur: float = 0.7
     count: int = 24
 
     def __post_init__(self) -> None:
