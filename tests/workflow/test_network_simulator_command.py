@@ -1,8 +1,8 @@
 """mdlens train network and mdlens network rollout on tiny lattices."""
 
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +10,9 @@ from twins.compression import compress_slowly, lattice_network
 
 from mdlens.elastic import read_trajectories, write_networks, write_trajectories
 from mdlens.errors import InputError
-from mdlens.learning.network_files import load_simulator
+from mdlens.learning import network_fit
+from mdlens.learning.network_data import draw_window
+from mdlens.models import Window
 from mdlens.workflows.elastic import train_network
 
 CONFIG = """
@@ -99,17 +101,24 @@ def test_a_network_at_rest_is_rolled_out(work: Path, tmp_path: Path, monkeypatch
     assert np.all(np.diff(predicted.strain) < 0)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights(work: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_weights(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train_network(config(work, "paper", 4), tmp_path / "whole")
-    train_network(config(work, "paper", 4), tmp_path / "again")
-    cut = tmp_path / "cut"
-    shutil.copytree(tmp_path / "whole", cut)
-    for name in ("model.safetensors", "metrics.json"):
-        (cut / name).unlink()
-    resumed = train_network(config(work, "paper", 4), cut)
-    again = load_simulator(tmp_path / "again")
+    draws = iter(range(1, 1000))
+
+    def interrupted(*arguments: Any) -> Window:
+        if next(draws) == 40:  # in the third epoch
+            raise KeyboardInterrupt
+        return draw_window(*arguments)
+
+    monkeypatch.setattr(network_fit, "draw_window", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="run the same command again"):
+        train_network(config(work, "paper", 4), tmp_path / "cut")
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+    resumed = train_network(config(work, "paper", 4), tmp_path / "cut")
+    assert next(draws) < 40 + 62
     for name, values in whole.simulator.state_dict().items():
-        np.testing.assert_array_equal(again.simulator.state_dict()[name].numpy(), values.numpy())
         np.testing.assert_array_equal(resumed.simulator.state_dict()[name].numpy(), values.numpy())
 
 
