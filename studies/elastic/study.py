@@ -40,7 +40,6 @@ HERE = Path(__file__).parent
 SEEDS = (1, 2, 3)
 SIZES = (5, 10, 20, 50, 100)
 TRAINING_NETWORKS = 100
-MANY_ENOUGH = 20
 
 Job = Callable[[], dict[str, Any]]
 
@@ -118,15 +117,16 @@ class Jobs:
         self.base = {"networks": TRAINING_NETWORKS}
         self._main()
         self._ranges("bonds", epochs=5)
-        self._sizes(SEEDS[:1], (MANY_ENOUGH,))
         self._paper()
-        self._statics()
-        self._ranges("paper", epochs=6)
+        self._seeds("bonds")
+        self._sizes(SEEDS[:1], SIZES)
         self.all["design"] = lambda: design_job(self.data, self._trained("bonds"))
         self.all["speed"] = lambda: speed_job(self.data, self._trained("bonds"), self._trained("paper"))
-        self._seeds("bonds")
+        self._statics()
+        self._several()
         self._others("bonds")
-        self._sizes(SEEDS, SIZES)
+        self._ranges("paper", epochs=6)
+        self._sizes(SEEDS[1:], SIZES)
         self._seeds("paper")
         self._others("paper")
         self._variants()
@@ -177,7 +177,7 @@ class Jobs:
     def _others(self, variant: str) -> None:
         """Tested under other conditions."""
         main = self.study.config(variant, 1, **self.base)
-        for name in OTHERS:
+        for name in (name for name in OTHERS if (self.data.folder / name).is_dir()):
             last = 100 if variant == "paper" else 1200 if name == "strain" else 400
             tests = {name: (partial(self.data.other, name), last)}
             self._training(f"{variant}_on_{name}", main, f"{variant}_1", **tests)
@@ -194,14 +194,17 @@ class Jobs:
         for size in (*SIZES, 0):
             self.all[f"static_of_{size}"] = partial(static_job, self.data, size, SEEDS)
 
-    def _variants(self) -> None:
-        """The published network with fewer networks, trained over several steps, with a shorter memory."""
-        for size in (5, 20):
-            config = self.study.config("paper", 1, 8, networks=size)
-            self._training(f"paper_of_{size}", config, test=(self._test, 100))
+    def _several(self) -> None:
+        """The published network trained over several steps."""
         several = self.study.config("paper", 1, 12, **self.base)
         several = replace(several, fit=replace(several.fit, unroll=(1, 2, 3, 5, 8, 10)))
         self._training("paper_multistep", several, test=(self._test, 100))
+
+    def _variants(self) -> None:
+        """The published network with fewer networks and with a shorter memory."""
+        for size in (5, 20):
+            config = self.study.config("paper", 1, 8, networks=size)
+            self._training(f"paper_of_{size}", config, test=(self._test, 100))
         short = self.study.config("paper", 1, **self.base)
         short = replace(short, model=replace(short.model, history=1))
         self._training("paper_history_1", short, test=(self._test, 100))
