@@ -122,8 +122,8 @@ def draw_ranges(results: Results) -> Figure:
                 at = results[key]["test"]["100"]
                 axis.plot(at["true"], at["predicted"], "o", ms=3, color=color, alpha=0.7,
                           label=f"{name}, R² = {at['r2_nu']:.3f}")  # fmt: skip
-        axis.plot([-1, 0.8], [-1, 0.8], color="black", lw=1)
-        axis.set(title=title, xlabel="Poisson's ratio in MD, frame 100", ylim=(-1.3, 1.1))
+        axis.plot([-1.85, 0.7], [-1.85, 0.7], color="black", lw=1)
+        axis.set(title=title, xlabel="Poisson's ratio in MD, frame 100", ylim=(-1.9, 0.8))
         axis.legend(frameon=False, fontsize=9)
         bare(axis)
     axes[0].set_ylabel("in the rollout")

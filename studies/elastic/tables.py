@@ -55,7 +55,7 @@ def main_table(results: Results) -> str:
         ("affine, mean ratio", ["baselines"], ("affine",)),
         ("linear response", ["baselines"], ("linear_response",)),
     ):
-        cells = [number(at(results, names, part, step, "r2_nu"), ".4f") for step in (20, 100, 400)]
+        cells = [number(at(results, names, part, step, "r2_nu"), ".5f") for step in (20, 100, 400)]
         cells += [number(at(results, names, part, s, "mse_relative"), ".1e") for s in (100, 400)]
         one = number(pick(results, names, *part, "one_step", "mse_relative"), ".1e")
         rows.append([label, *cells, one])
