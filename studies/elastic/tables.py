@@ -140,7 +140,7 @@ def speed_table(results: Results) -> str:
         "bonds_long_steps": "ours, 5 long steps", "linear_response": "linear response",
         "relaxed_linear_response": "linear response with relaxation before",
     }  # fmt: skip
-    found = results.get("speed", {}).get("cpu_s", {})
+    found = results.get("speed", {}).get("seconds", {})
     rows = [
         [label, f"{found[name]['one']:.3g}", f"{found[name]['thousand']:.3g}"]
         for name, label in labels.items()
