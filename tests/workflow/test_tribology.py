@@ -69,7 +69,8 @@ def test_train_and_classify(drawn, tmp_path, reading):
 
 
 def test_configurations_are_checked(tmp_path):
-    from mdlens.workflows.tribology import load_tribology_config
+    from mdlens.learning.config import read_config
+    from mdlens.workflows.tribology import TribologyConfig
 
     file = tmp_path / "config.toml"
     for text, word in (
@@ -80,7 +81,7 @@ def test_configurations_are_checked(tmp_path):
     ):
         file.write_text(text)
         with pytest.raises(InputError, match=word):
-            load_tribology_config(file)
+            read_config(TribologyConfig, file)
 
 
 def test_maps_are_drawn(drawn, tmp_path):

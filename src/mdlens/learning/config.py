@@ -184,14 +184,28 @@ class TrainingConfig:
 
 
 def load_config(file: Path) -> TrainingConfig:
-    """Read a configuration file; unknown keys are refused by their path.
+    """Read the configuration of `mdlens train crystal`, see `read_config`."""
+    return read_config(TrainingConfig, file)
+
+
+def parse_config(text: str) -> TrainingConfig:
+    """Read the text of a configuration file, see `load_config`."""
+    return _parse(TrainingConfig, text)
+
+
+def read_config(kind: type[Table], file: Path) -> Table:
+    """Read a configuration file into a frozen dataclass; unknown keys are refused by their path.
+
+    Args:
+        kind: The dataclass of the whole file.
+        file: A TOML file.
 
     Raises:
         InputError: If the file cannot be read, is not TOML, or a key or a value is wrong; the message names
             it.
     """
     try:
-        return parse_config(file.read_text(encoding="utf-8"))
+        return _parse(kind, file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
     except UnicodeDecodeError as error:
@@ -200,13 +214,12 @@ def load_config(file: Path) -> TrainingConfig:
         raise InputError(f"{file}: {error}") from error
 
 
-def parse_config(text: str) -> TrainingConfig:
-    """Read the text of a configuration file, see `load_config`."""
+def _parse(kind: type[Table], text: str) -> Table:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a ValueError also for integers of thousands of digits
         raise InputError(f"is not TOML: {error}") from error
-    return read_table(TrainingConfig, table, "")
+    return read_table(kind, table, "")
 
 
 def read_table(kind: type[Table], table: Any, path: str) -> Table:

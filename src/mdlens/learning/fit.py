@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mdlens.learning.augment import Augmentation
 from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.fit_settings import FitSettings
-from mdlens.learning.lightning_run import interruptible, quiet_lightning, torch_state
+from mdlens.learning.lightning_run import interruptible, make_trainer, quiet_lightning, torch_state
 from mdlens.learning.sampling import MapSample, MapSampler
 from mdlens.learning.snapshots import OUTSIDE
 from mdlens.types import Float32Array, IntArray
@@ -215,17 +215,4 @@ def _trainer(settings: FitSettings, folder: Path, checkpoints: list[Callback], p
     callbacks: list[Callback] = [*checkpoints, EpochLog(folder / "log.csv")]
     if settings.patience:
         callbacks.append(EarlyStopping("val_loss", patience=settings.patience))
-    if progress:
-        callbacks.append(RichProgressBar())
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_epochs=settings.epochs,
-        callbacks=callbacks,
-        logger=False,
-        deterministic=True,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
-    )
+    return make_trainer(settings.epochs, callbacks, progress=progress, deterministic=True)

@@ -3,12 +3,14 @@
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 
 _HARMLESS = (
     r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
@@ -16,6 +18,29 @@ _HARMLESS = (
     r".*The number of training batches.*",
     r".*isinstance\(treespec, LeafSpec\).*",
 )
+
+
+def make_trainer(epochs: int, callbacks: Sequence[Callback], *, progress: bool, **options: Any) -> Trainer:
+    """Make a trainer on the processor that says nothing but its progress bar, and draws new data each epoch.
+
+    Args:
+        epochs: Epochs in all.
+        callbacks: Checkpoints, logs and the like.
+        progress: Whether to draw a progress bar.
+        options: Further arguments of ``lightning.pytorch.Trainer``.
+    """
+    return Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=epochs,
+        callbacks=[*callbacks, *([RichProgressBar()] if progress else [])],
+        logger=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        **options,
+    )
 
 
 @contextmanager

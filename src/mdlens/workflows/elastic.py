@@ -15,13 +15,14 @@ from mdlens.errors import InputError
 from mdlens.io.network_files import read_trajectory_folder, write_trajectories
 from mdlens.io.networks import ElasticNetwork, ElasticTrajectory
 from mdlens.io.whole_file import write_whole
+from mdlens.learning.config import read_config
 from mdlens.learning.evaluation import plain_json
 from mdlens.learning.network_data import NetworkCase, NetworkSplit, select, split_by_base
 from mdlens.learning.network_files import SimulatorModel, load_simulator, save_simulator
 from mdlens.learning.network_fit import fit_simulator
 from mdlens.learning.network_rollout import Rollout, affine_rollout, frozen_rollout, roll_out
 from mdlens.learning.network_scores import poisson_ratios, score_rollouts
-from mdlens.learning.network_settings import NetworkTrainingConfig, SelectionConfig, load_network_config
+from mdlens.learning.network_settings import NetworkTrainingConfig, SelectionConfig
 from mdlens.report.network_page import Scene2D, write_network_page
 from mdlens.simulation.compression import FRAME_SHIFT
 from mdlens.workflows.elastic_data import read_elastic
@@ -70,7 +71,7 @@ def train_network(
         InputError: If the configuration or the data is wrong, or the folder holds another run.
         FormatError: If a data file is damaged.
     """
-    config = load_network_config(config_file)
+    config = read_config(NetworkTrainingConfig, config_file)
     _claim_folder(folder, config)
     finished = folder / "model.safetensors"
     if finished.is_file() and (folder / "metrics.json").is_file():

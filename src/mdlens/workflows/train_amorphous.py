@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from mdlens.errors import InputError
 from mdlens.io import read
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.auc import bootstrap_auc
-from mdlens.learning.config import read_table
+from mdlens.learning.config import read_config
 from mdlens.learning.configurations import Configuration, View
 from mdlens.learning.fit_configurations import fit_configurations, window_logits
 from mdlens.learning.lightning_run import torch_state
@@ -25,22 +24,6 @@ from mdlens.learning.window_fit import AmorphousConfig
 from mdlens.workflows.amorphous import AmorphousModel, as_configuration, make_network, make_view
 
 PARTS = ("train", "validation", "test")
-
-
-def load_amorphous_config(file: Path) -> AmorphousConfig:
-    """Read a configuration file; unknown keys are refused by their path.
-
-    Raises:
-        InputError: If it cannot be read, is not TOML, or a key or value is wrong.
-    """
-    try:
-        return read_table(AmorphousConfig, tomllib.loads(file.read_text(encoding="utf-8")), "")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: is not TOML: {error}") from error
 
 
 def train_amorphous(
@@ -61,7 +44,7 @@ def train_amorphous(
         InputError: If the configuration, a file or the folder is wrong.
         FormatError: If a trajectory is damaged.
     """
-    config = load_amorphous_config(config_file)
+    config = read_config(AmorphousConfig, config_file)
     configurations, species = _load(config, config_file.parent)
     parts = split_groups(configurations, config.split.validation, config.split.test, config.fit.seed)
     dimension = configurations[0].dimensions

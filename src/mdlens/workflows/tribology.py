@@ -1,7 +1,6 @@
 """Reading deformation patterns: training, evaluation with things held out, classification, maps."""
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from mdlens.descriptors.deformation import PATTERNS
 from mdlens.errors import InputError, ModelError
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.calibration import fit_temperature
-from mdlens.learning.config import read_table
+from mdlens.learning.config import read_config
 from mdlens.learning.image_quality import error_at, psnr, ssim
 from mdlens.learning.mechanism_map import characteristic_pressures, predicted_cells, simulated_cells
 from mdlens.learning.metrics import (
@@ -87,22 +86,6 @@ class TribologyConfig:
             raise InputError(f"test must lie between 0 and 1, got {self.test}")
 
 
-def load_tribology_config(file: Path) -> TribologyConfig:
-    """Read a configuration file; unknown keys are refused by their path.
-
-    Raises:
-        InputError: If it cannot be read, is not TOML, or a key or value is wrong.
-    """
-    try:
-        return read_table(TribologyConfig, tomllib.loads(file.read_text(encoding="utf-8")), "")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: is not TOML: {error}") from error
-
-
 def train_tribology(
     config_file: Path, folder: Path, *, report: Callable[[str, int, int], None] = lambda what, k, n: None
 ) -> dict[str, Any]:
@@ -123,7 +106,7 @@ def train_tribology(
     Raises:
         InputError: If the configuration, the data or the folder is wrong.
     """
-    config = load_tribology_config(config_file)
+    config = read_config(TribologyConfig, config_file)
     data = load_patterns([config_file.parent / name for name in config.data])
     train, test = hold_out(data, config.split, share=config.test, seed=config.seed)
     images = data.channels(config.image)
