@@ -1,14 +1,11 @@
 """Molecular dynamics of the melting study: an hcp crystal of 108,000 atoms heated through its melting.
 
-    python studies/melting_hcp/generate.py RUNS/
+    python -m studies.melting_hcp.generate RUNS/
 
 An interrupted run goes on where it stopped. 24,000 steps of 3 fs: about 1 core-hour.
 """
 
-import argparse
-from pathlib import Path
-
-from rich.progress import Progress
+from studies.running import generate
 
 from mdlens.simulation import BulkRecipe, Stage, run_bulk
 
@@ -30,17 +27,5 @@ MAGNESIUM = BulkRecipe(
 )
 
 
-def main() -> None:
-    """Run the recipe into a folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder of the runs")
-    runs = parser.parse_args().runs
-    with Progress() as bar:
-        task = bar.add_task("melting_hcp", total=None)
-        run_bulk(
-            MAGNESIUM, runs / "magnesium", on_progress=lambda d, n: bar.update(task, completed=d, total=n)
-        )
-
-
 if __name__ == "__main__":
-    main()
+    generate(__doc__, {"magnesium": MAGNESIUM}, run_bulk)

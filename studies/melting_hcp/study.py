@@ -6,14 +6,13 @@ RUNS/ is the folder that `generate.py` made. Each step is kept there, so an inte
 stopped; results.json and the figures are written beside this script. About 20 core-minutes.
 """
 
-import argparse
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from studies.running import report
 from studies.transformations.curves import (
     RIVALS,
     by_model,
@@ -143,7 +142,7 @@ def draw(
     by_energy: float,
     by_class: float,
 ) -> None:
-    """The figures."""
+    """The figures, and the thermodynamics they are drawn from."""
     figures, thermo = HERE / "figures", read_thermo(run)
     rows = list(range(0, FRAMES, EVERY))
     lines = [
@@ -167,17 +166,8 @@ def draw(
     middle = rows[int(np.argmin(np.abs(curve(curves["mdlens"], "hcp") - 0.5)))]
     atoms = frame(run, middle)
     render(atoms, most_probable(atoms, model), figures / "coexistence.png")
-
-
-def main() -> None:
-    """Write results.json and the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder that generate.py made")
-    runs = parser.parse_args().runs
-    results = study(runs)
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    shutil.copy(runs / "magnesium" / "thermo.csv", HERE / "thermo.csv")
+    shutil.copy(run / "thermo.csv", HERE / "thermo.csv")
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, study, HERE)

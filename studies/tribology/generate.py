@@ -1,6 +1,6 @@
 """Molecular dynamics of the tribology study: CuNi films under a rough body that slides.
 
-    python studies/tribology/generate.py RUNS/ [--only NAME ...] [--list]
+    python -m studies.tribology.generate RUNS/ [--only NAME ...] [--list]
 
 The matrix: 0, 25, 60, 100 % Ni x 0.3, 0.6, 1.0 GPa x two polycrystal seeds at 300 K (24 runs), and each
 composition at 0.6 GPa, 450 and 600 K (8 runs). About 20,000 mobile atoms and 100 ps each, estimated at
@@ -8,15 +8,10 @@ half an hour of one core each. Start the command once per core: every process ta
 has. An interrupted run goes on where it stopped.
 """
 
-import argparse
-import sys
-from pathlib import Path
-
-from rich.console import Console
-from rich.progress import Progress
+from studies.running import generate
 
 from mdlens.simulation.sliding import SlidingRecipe
-from mdlens.simulation.sliding_run import reserved, run_sliding
+from mdlens.simulation.sliding_run import run_sliding
 
 NICKEL = (0.0, 0.25, 0.6, 1.0)
 PRESSURES = (0.3, 0.6, 1.0)
@@ -45,33 +40,5 @@ def matrix() -> dict[str, SlidingRecipe]:
     return {name_of(recipe): recipe for recipe in recipes}
 
 
-def main() -> None:
-    """Run the matrix, or the runs named, into a folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder of the runs")
-    runs = matrix()
-    parser.add_argument("--only", choices=runs, action="append", metavar="NAME", help="repeat for more")
-    parser.add_argument("--list", action="store_true", help="print the names and what is done, run nothing")
-    arguments = parser.parse_args()
-    if arguments.list:
-        for name in runs:
-            done = (arguments.runs / name / "trajectory.dump").exists()
-            print(f"{name}  {'done' if done else 'open'}")
-        return
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        for name in arguments.only or runs:
-            with reserved(arguments.runs / name) as mine:
-                if not mine:
-                    print(f"{name}: another process has it", file=sys.stderr)
-                    continue
-                task = bar.add_task(name, total=None)
-
-                def show(done: int, total: int, task: int = task) -> None:
-                    bar.update(task, completed=done, total=total)  # type: ignore[arg-type]
-
-                run_sliding(runs[name], arguments.runs / name, on_progress=show)
-
-
 if __name__ == "__main__":
-    main()
+    generate(__doc__, matrix(), run_sliding)

@@ -6,8 +6,6 @@ RUNS/ is the folder that `generate.py` made. Each step is kept there, so an inte
 stopped; results.json and the figures are written beside this script. About 40 core-minutes.
 """
 
-import argparse
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from studies.running import report
 from studies.transformations.curves import (
     RIVALS,
     Fractions,
@@ -173,7 +172,7 @@ def draw(
     model: StructureModel,
     own: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """The figures."""
+    """The figures, and the thermodynamics they are drawn from."""
     figures, thermo = HERE / "figures", read_thermo(main)
     glass = own["one_channel"]["glass"]
     energy_and_classes(
@@ -202,17 +201,8 @@ def draw(
     middle = int(np.argmin(np.abs(curve(curves["one_channel"], "amorphous") - 0.5)))
     atoms = frame(main, middle)
     render(atoms, most_probable(atoms, model), figures / "transition.png")
-
-
-def main() -> None:
-    """Write results.json and the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder that generate.py made")
-    runs = parser.parse_args().runs
-    results = study(runs)
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    shutil.copy(runs / "cuzr" / "thermo.csv", HERE / "thermo.csv")
+    shutil.copy(main / "thermo.csv", HERE / "thermo.csv")
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, study, HERE)

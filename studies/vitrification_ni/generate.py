@@ -1,15 +1,12 @@
 """Molecular dynamics of the nickel study: fcc heated until it melts, and the melt quenched to a glass.
 
-    python studies/vitrification_ni/generate.py RUNS/
+    python -m studies.vitrification_ni.generate RUNS/
 
 One trajectory of 6,912 atoms (the published size) and three of 2,048 atoms. An interrupted run goes on where
 it stopped. About 20 core-minutes in all.
 """
 
-import argparse
-from pathlib import Path
-
-from rich.progress import Progress
+from studies.running import generate
 
 from mdlens.simulation import BulkRecipe, Stage, run_bulk
 
@@ -40,21 +37,5 @@ RECIPES = {
 }
 
 
-def main() -> None:
-    """Run the recipes, or those named, into a folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder of the runs")
-    parser.add_argument("--only", choices=RECIPES, action="append", help="run this one (repeat for more)")
-    arguments = parser.parse_args()
-    with Progress() as bar:
-        for name in arguments.only or RECIPES:
-            task = bar.add_task(name, total=None)
-
-            def show(done: int, total: int, task: int = task) -> None:
-                bar.update(task, completed=done, total=total)  # type: ignore[arg-type]
-
-            run_bulk(RECIPES[name], arguments.runs / name, on_progress=show)
-
-
 if __name__ == "__main__":
-    main()
+    generate(__doc__, RECIPES, run_bulk)

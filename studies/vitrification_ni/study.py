@@ -6,8 +6,6 @@ RUNS/ is the folder that `generate.py` made. Each step is kept there, so an inte
 stopped; results.json and the figures are written beside this script. About 15 core-minutes.
 """
 
-import argparse
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from studies.running import report
 from studies.transformations.curves import (
     RIVALS,
     by_model,
@@ -170,7 +169,7 @@ def draw(
     at: Mapping[str, float],
     found: Mapping[str, Any],
 ) -> None:
-    """The figures."""
+    """The figures, and the thermodynamics they are drawn from."""
     main, figures = runs / "nickel", HERE / "figures"
     thermo = read_thermo(main)
     for kind, part, title in (
@@ -210,17 +209,8 @@ def draw(
     melting = int(np.argmin(np.abs(curve(curves["mdlens"][:HEATED], "crystal") - 0.5)))
     atoms = frame(main, melting)
     render(atoms, most_probable(atoms, model), figures / "coexistence.png")
-
-
-def main() -> None:
-    """Write results.json and the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, help="folder that generate.py made")
-    runs = parser.parse_args().runs
-    results = study(runs)
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    shutil.copy(runs / "nickel" / "thermo.csv", HERE / "thermo.csv")
+    shutil.copy(main / "thermo.csv", HERE / "thermo.csv")
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, study, HERE)

@@ -172,15 +172,6 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
         sliding_run.run_sliding(replace(TINY, seed=2), tmp_path / "run")
 
 
-def test_a_folder_is_reserved_once(tmp_path):
-    with sliding_run.reserved(tmp_path / "a") as mine:
-        assert mine
-        with sliding_run.reserved(tmp_path / "a") as other:
-            assert not other
-    with sliding_run.reserved(tmp_path / "a") as mine:
-        assert mine
-
-
 def test_frames_keep_the_start_grain():
     atoms = Atoms("Cu2", positions=np.zeros((2, 3)), cell=np.eye(3))
     atoms.arrays["velocities"] = np.arange(6.0).reshape(2, 3)

@@ -14,6 +14,10 @@ from mdlens.errors import InputError
 from mdlens.io import read
 
 
+class FolderBusyError(InputError):
+    """Another process is at the run of a folder."""
+
+
 @contextmanager
 def held_folder(folder: Path, recipe: Any) -> Iterator[None]:
     """Hold the folder of a run: claim it, keep other processes out, and release it if the recipe is refused.
@@ -26,7 +30,8 @@ def held_folder(folder: Path, recipe: Any) -> Iterator[None]:
         recipe: A dataclass with everything that determines the run.
 
     Raises:
-        InputError: If the folder cannot be used, holds a run of another recipe, or another process is at it.
+        FolderBusyError: If another process is at it.
+        InputError: If the folder cannot be used, or holds a run of another recipe.
     """
     made = not folder.exists()
     claim_folder(folder, recipe)
@@ -34,7 +39,7 @@ def held_folder(folder: Path, recipe: Any) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise InputError(
+            raise FolderBusyError(
                 f"{folder}: another process is at this run: wait for it, or choose another folder"
             ) from error
         try:

@@ -1,9 +1,7 @@
 """The sliding recipe as a folder: trajectory, forces, checkpoint; an interrupted run goes on."""
 
-import fcntl
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ from ase import Atoms
 
 from mdlens.errors import InputError
 from mdlens.io import open_writer
-from mdlens.simulation.run_folder import claim_folder, release_folder, set_aside
+from mdlens.simulation.run_folder import held_folder, set_aside
 from mdlens.simulation.sliding import SlidingRecipe, SlidingRecord, build_contact, simulate_sliding
 
 _HEADER = "timestep,time,temperature_y,normal_stress,shear_stress\n"
@@ -34,36 +32,14 @@ def run_sliding(
         on_progress: Called with (frames done, frames in all).
 
     Raises:
-        InputError: If the folder cannot be used or holds a run of another recipe, or LAMMPS refuses the
-            recipe.
+        InputError: If the folder cannot be used, holds a run of another recipe or one that another process
+            is at, or LAMMPS refuses the recipe.
     """
-    made = not folder.exists()
-    claim_folder(folder, recipe)
-    try:
-        return _run_claimed(recipe, folder, on_progress)
-    except InputError:
-        release_folder(folder, remove=made)
-        raise
+    with held_folder(folder, recipe):
+        return _run_held(recipe, folder, on_progress)
 
 
-@contextmanager
-def reserved(folder: Path) -> Iterator[bool]:
-    """Reserve the folder of a run for this process while the context lasts; False if another one has it.
-
-    The system gives the reservation back when a process ends, however it ends. Processes must be on one
-    machine, or on a file system with locks.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
-def _run_claimed(recipe: SlidingRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
+def _run_held(recipe: SlidingRecipe, folder: Path, on_progress: Callable[[int, int], None]) -> Path:
     trajectory, checkpoint = folder / "trajectory.dump", folder / "checkpoint.npz"
     total = recipe.frames + 1
     if trajectory.exists():
