@@ -12,7 +12,7 @@ from mdlens.workflows.elastic_data import spread_order
 LEARNED = 300
 """For training and validation: the first in the order of `compress_networks`, one of each base network."""
 
-TESTED = 300
+TESTED = 750
 """The test: of the first so many trajectories, those of base networks that no training may see."""
 
 FEW = 60

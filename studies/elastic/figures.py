@@ -130,7 +130,27 @@ def draw_ranges(results: Results) -> Figure:
     return figure
 
 
+def draw_strain(results: Results) -> Figure:
+    """Nu against strain for a few networks, and the complexity of the motion against nu."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained")
+    for row in results["strain"]["rows"]:
+        strain = -100.0 * np.array(row["strain"])
+        left.plot(strain, row["true"], color="black", lw=1)
+        left.plot(strain, row["bonds"], color=OURS, lw=3, alpha=0.45)
+        left.plot(strain, row["paper"], color=PAPER, lw=1, ls="--")
+        left.plot(0, row["linear_response"], "o", color=GREY, ms=4)
+    left.set(xlabel="compression (%)", ylabel="Poisson's ratio", ylim=(-2.2, 1.2))
+    left.legend(left.lines[:4], ("molecular dynamics", "ours", "paper", "linear response"), frameon=False)
+    motion = results["motion"]
+    right.semilogy(motion["nu"], motion["complexity"], "o", color=BLUE, ms=3.5, alpha=0.7)
+    right.set(xlabel="Poisson's ratio, frame 100", ylabel="variance of velocities in time / mean square")
+    for axis in (left, right):
+        bare(axis)
+    return figure
+
+
 FIGURES = {
+    "elastic_strain": draw_strain,
     "elastic_rollouts": draw_rollouts,
     "elastic_learning": draw_learning,
     "elastic_ranges": draw_ranges,

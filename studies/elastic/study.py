@@ -23,16 +23,17 @@ from typing import Any
 import torch
 from cases import LONG, StudyData
 from design import design_job
+from motion import motion_job, strain_job
 from scoring import baselines, evaluate
 from speed import speed_job
 from static import static_job
 
+from mdlens.learning.config import read_config
 from mdlens.learning.network_data import select
 from mdlens.learning.network_fit import fit_simulator
 from mdlens.learning.network_settings import (
     NetworkTrainingConfig,
     SelectionConfig,
-    load_network_config,
 )
 from mdlens.models import NetworkSimulator
 
@@ -53,7 +54,7 @@ class Study:
 
     def config(self, variant: str, seed: int, epochs: int = 0, **changes: Any) -> NetworkTrainingConfig:
         """The configuration of a variant with another seed, length or selection."""
-        config = load_network_config(HERE / f"{variant}.toml")
+        config = read_config(NetworkTrainingConfig, HERE / f"{variant}.toml")
         fit = replace(config.fit, seed=seed, epochs=epochs or config.fit.epochs)
         return replace(config, fit=fit, selection=SelectionConfig(**changes))
 
@@ -122,6 +123,9 @@ class Jobs:
         self._sizes(SEEDS[:1], SIZES)
         self.all["design"] = lambda: design_job(self.data, self._trained("bonds"))
         self.all["speed"] = lambda: speed_job(self.data, self._trained("bonds"), self._trained("paper"))
+        both = ("bonds", "paper")
+        self.all["strain"] = lambda: strain_job(self.data, {v: self._trained(v) for v in both})
+        self.all["motion"] = lambda: motion_job(self.data)
         self._statics()
         self._several()
         self._others("bonds")

@@ -15,6 +15,7 @@ from mdlens.errors import InputError
 from mdlens.io.networks import ElasticTrajectory
 from mdlens.learning.network_data import (
     NetworkCase,
+    add_noise,
     cut_window,
     draw_window,
     frame_period,
@@ -101,6 +102,18 @@ def test_windows_keep_bonds_short() -> None:
     window = cut_window([NetworkCase(run(), 10)] * 2, [0, 3], 4)
     lengths = window.graph.vectors(window.positions[-1], window.boxes[-1]).norm(dim=1)
     assert float((lengths / window.graph.rest_lengths - 1.0).abs().max()) < 0.05
+
+
+def test_noise_is_on_the_given_displacements_alone() -> None:
+    window = cut_window([NetworkCase(run(), 10)] * 40, [2] * 40, 6)
+    noisy = add_noise(window, 4, 0.1, np.random.default_rng(0))
+    change = (noisy.positions - window.positions).diff(dim=0)
+    assert noisy.positions[0].equal(window.positions[0])
+    torch.testing.assert_close(noisy.positions[4:], window.positions[4:])
+    size = window.positions[:4].diff(dim=0).square().mean().sqrt()
+    assert float(change[2].square().mean().sqrt() / size) == pytest.approx(0.1, rel=0.1)
+    assert float(change[0].square().mean().sqrt() / size) == pytest.approx(0.1 / 3**0.5, rel=0.1)
+    assert add_noise(window, 4, 0.0, np.random.default_rng(0)) is window
 
 
 def test_the_period_is_the_time_between_frames() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 
 from mdlens.learning.epoch_log import EpochLog
-from mdlens.learning.lightning_run import interruptible, quiet_lightning, torch_state
-from mdlens.learning.network_data import NetworkCase, draw_window
+from mdlens.learning.lightning_run import interruptible, make_trainer, quiet_lightning, torch_state
+from mdlens.learning.network_data import NetworkCase, add_noise, draw_window
 from mdlens.learning.network_settings import SimulatorConfig, SimulatorFitSettings
 from mdlens.models import BondSimulator, LinearSimulator, NetworkSimulator, PaperSimulator, Window
 
@@ -27,7 +27,8 @@ class WindowStream:
     ) -> None:
         self._cases = cases
         self._settings = settings
-        self._frames = history + 1 + settings.unroll_at(epoch)
+        self._given = history + 1
+        self._frames = self._given + settings.unroll_at(epoch)
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -36,7 +37,8 @@ class WindowStream:
     def __iter__(self) -> Iterator[Window]:
         rng = np.random.default_rng((self._settings.seed, self._epoch))
         for _ in range(len(self)):
-            yield draw_window(self._cases, self._settings.batch_size, self._frames, rng)
+            window = draw_window(self._cases, self._settings.batch_size, self._frames, rng)
+            yield add_noise(window, self._given, self._settings.noise, rng)
 
 
 class FixedWindow:
@@ -173,17 +175,6 @@ def _trainer(settings: SimulatorFitSettings, folder: Path, progress: bool) -> Tr
         ModelCheckpoint(dirpath=folder, filename="last", enable_version_counter=False),
         EpochLog(folder / "log.csv", columns),
     ]
-    if progress:
-        callbacks.append(RichProgressBar())
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_epochs=settings.epochs,
-        callbacks=callbacks,
-        logger=False,
-        gradient_clip_val=settings.clip or None,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
+    return make_trainer(
+        settings.epochs, callbacks, progress=progress, gradient_clip_val=settings.clip or None
     )

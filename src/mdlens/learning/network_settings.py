@@ -1,11 +1,8 @@
 """The configuration of `mdlens train network`: what to learn from, which simulator, how to fit it."""
 
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mdlens.errors import InputError
-from mdlens.learning.config import read_table
 
 VARIANTS = ("bonds", "paper", "linear")
 
@@ -113,6 +110,7 @@ class SimulatorFitSettings:
         unroll: Steps predicted in a row, in equal shares of the epochs: (1,) or a curriculum like
             (1, 2, 3, 5, 8, 10).
         clip: Largest norm of a gradient; 0 does not clip.
+        noise: Noise on the displacements that a prediction starts from, relative to their root mean square.
         validation_windows: Windows of the validation part, drawn once.
         validation_steps: Steps rolled out in each.
         seed: Seed of the weights and the draws.
@@ -125,6 +123,7 @@ class SimulatorFitSettings:
     final_rate: float = 1e-3
     unroll: tuple[int, ...] = (1, 2, 3, 5, 8, 10, 15, 20)
     clip: float = 1.0
+    noise: float = 0.0
     validation_windows: int = 16
     validation_steps: int = 20
     seed: int = 0
@@ -139,6 +138,7 @@ class SimulatorFitSettings:
         for steps in self.unroll:
             _check("unroll", steps, 1, 1000)
         _check("clip", self.clip, 0.0, 1e6)
+        _check("noise", self.noise, 0.0, 1.0)
         _check("seed", self.seed, 0, 2**32 - 1)
 
     @property
@@ -165,24 +165,6 @@ class NetworkTrainingConfig:
     def __post_init__(self) -> None:
         if not self.data:
             raise InputError("data must list at least one file: add [[data]] with file = '...'")
-
-
-def load_network_config(file: Path) -> NetworkTrainingConfig:
-    """Read a configuration file; unknown keys are refused by their path.
-
-    Raises:
-        InputError: If the file cannot be read, is not TOML, or a key or a value is wrong.
-    """
-    try:
-        return read_table(NetworkTrainingConfig, tomllib.loads(file.read_text(encoding="utf-8")), "")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}; give the path of a TOML file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: is not a text file: {error.reason} at byte {error.start}") from error
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: is not TOML: {error}") from error
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
