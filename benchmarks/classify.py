@@ -4,6 +4,8 @@ Every contestant finds its own neighbours. Before any time is taken, each has to
 without a mistake, and mdlens at least 99 % of the noised one. Calls alternate; medians of wall time.
 
     python benchmarks/classify.py [--threads 1] [--cells 30] [--noise 0.05] [--repeats 5] [--model default]
+
+`--threads 1 2` takes no rivals: it times mdlens with one thread and with two, in turn.
 """
 
 import argparse
@@ -29,8 +31,12 @@ Contestant = Callable[[ase.Atoms], Callable[[], Labels]]
 
 def main() -> None:
     options = parse_options()
-    os.environ["OVITO_THREAD_COUNT"] = str(options.threads)  # read by OVITO when it is imported
-    contestants = {"mdlens": ours(options.model, options.threads), **theirs()}
+    if len(options.threads) > 1:
+        compare_threads(options)
+        return
+    (threads,) = options.threads
+    os.environ["OVITO_THREAD_COUNT"] = str(threads)  # read by OVITO when it is imported
+    contestants = {"mdlens": ours(options.model, threads), **theirs()}
     shares = checked_shares(contestants, options)
     atoms = noised_fcc(options.cells, options.noise)
     seconds = compare({name: prepare(atoms) for name, prepare in contestants.items()}, options.repeats)
@@ -41,7 +47,7 @@ def main() -> None:
                 "contestant": name,
                 "atoms": len(atoms),
                 "noise": options.noise,
-                "threads": options.threads,
+                "threads": threads,
                 "repeats": options.repeats,
                 "median_seconds": round(median, 4),
                 "atoms_per_second": round(len(atoms) / median),
@@ -53,11 +59,34 @@ def main() -> None:
         )
 
 
+def compare_threads(options: argparse.Namespace) -> None:
+    """Time mdlens with each number of threads, alternating."""
+    atoms = noised_fcc(options.cells, options.noise)
+    runs = {str(threads): ours(options.model, threads)(atoms) for threads in options.threads}
+    labels = [run() for run in runs.values()]
+    if any((labels[0] != other).any() for other in labels):
+        sys.exit("mdlens: the labels depend on the number of threads")
+    seconds = compare(runs, options.repeats)
+    for threads, median in seconds.items():
+        emit(
+            {
+                "benchmark": "threads",
+                "atoms": len(atoms),
+                "noise": options.noise,
+                "threads": int(threads),
+                "repeats": options.repeats,
+                "median_seconds": round(median, 4),
+                "times_first": round(next(iter(seconds.values())) / median, 3),
+                "model": options.model,
+            }
+        )
+
+
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument(
         "--cells", type=int, default=30, help="cubic cells along an edge; 30 make 108,000 atoms"
     )

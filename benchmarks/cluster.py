@@ -1,7 +1,7 @@
 """A trajectory classified by one Dask worker and by two, each a process of one thread.
 
-The trajectory is a noised fcc crystal, warmer from frame to frame, in a LAMMPS dump that this process reads
-and sends. Before any time is taken, both clusters have to give the labels that this process gives alone.
+The trajectory is a noised fcc crystal, warmer from frame to frame, in a LAMMPS dump that the workers read.
+Before any time is taken, both clusters have to give the labels that this process gives alone.
 Calls alternate; medians of wall time. `client_cpu_seconds` is processor time of this process, which holds the
 scheduler too: with two workers on two cores it is taken from theirs.
 
@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import dask
 import numpy as np
 from distributed import Client, LocalCluster
 from harness import emit, measure, noised_fcc
@@ -70,8 +71,9 @@ def write_trajectory(path: Path, frames: int, cells: int) -> Path:
 
 @contextmanager
 def workers(count: int) -> Iterator[Client]:
-    """Start worker processes of one thread each and wait for them."""
+    """Start worker processes of one thread each, without Dask's sampling profiler, and wait for them."""
     with (
+        dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -103,8 +103,23 @@ def scaling(records: Records) -> str:
     return table(["frames x atoms, one thread", "µs of processor time per atom", "peak"], rows)
 
 
+def parallel(records: Records) -> str:
+    """Two threads and two Dask workers beside one."""
+    rows = [
+        (f"{r['threads']} thread{'s' * (r['threads'] > 1)}", f"{r['median_seconds']:.2f} s", r["times_first"])
+        for r in records["threads"]
+    ]
+    rows += [
+        (f"Dask, {r['contestant']}", f"{r['median_seconds']:.2f} s", r["times_one_worker"])
+        for r in records.get("cluster", [])
+        if "worker" in r.get("contestant", "")
+    ]
+    return table(["", "time", "times one"], rows)
+
+
 BLOCKS = {
     "classify": (classify, "classify"),
+    "parallel": (parallel, "threads"),
     "stages": (stages, "stages"),
     "agreement": (agreement, "agreement"),
     "neighbors": (neighbors, "neighbors"),

@@ -26,6 +26,7 @@ PARTS: dict[str, list[list[str]]] = {
     "classify": [
         ["classify.py", "--noise", "0.08", "--threads", threads, "--repeats", "7"] for threads in ("1", "2")
     ],
+    "threads": [["classify.py", "--noise", "0.08", "--threads", "1", "2", "--repeats", "21"]],
     "stages": [["stages.py"]],
     "core": [["core"]],
     "neighbors": [["pairs.py"]],
@@ -78,6 +79,11 @@ def headlines(parts: dict[str, list[Record]]) -> dict[str, float]:
         name = f"file_to_file.{record['threads']}_threads"
         found[f"{name}.times_ovito"] = record["times_faster_wall"]
         found[f"{name}.peak_over_ovito"] = record["peak_over_ovito"]
+    for record in parts.get("threads", [])[1:]:
+        found[f"threads.{record['threads']}_over_1"] = record["times_first"]
+    for record in parts.get("cluster", []):
+        if "workers" in record.get("contestant", ""):
+            found["cluster.two_workers_over_one"] = record["times_one_worker"]
     for record in parts.get("scaling", []):
         found[f"scaling.{record['atoms']}.cost_over_small"] = record["cost_over_small"]
     stages = {record["stage"]: record["cpu_us_per_atom"] for record in parts.get("stages", [])}
@@ -97,8 +103,6 @@ def _classify_ratios(records: list[Record]) -> Iterator[tuple[str, float]]:
             if name != "mdlens":
                 yield f"classify.{threads}_threads.times {name}", round(by_name["mdlens"] / speed, 2)
         yield f"classify.{threads}_threads.atoms_per_second", by_name["mdlens"]
-    if {1, 2} <= speeds.keys():
-        yield "classify.two_threads_over_one", round(speeds[2]["mdlens"] / speeds[1]["mdlens"], 2)
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def test_columns_keep_their_lammps_names_and_kinds():
     assert atoms.info["lammps_units"] == "metal"
     assert atoms.info["time"] == 0.0
     assert {name: str(atoms.arrays[name].dtype) for name in ("id", "type", "vx", "ix")} == {
-        "id": "int64", "type": "int64", "vx": "float64", "ix": "int64",
+        "id": "int64", "type": "int32", "vx": "float64", "ix": "int64",
     }  # fmt: skip
     assert atoms.get_chemical_symbols()[:3] == ["Cu", "Cu", "Zr"]
     assert "element" not in atoms.arrays

@@ -226,7 +226,7 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     columns: dict[str, NDArray[Any]] = {}
     values = np.empty((header.n_atoms, 3))
     for index, name in enumerate(header.columns):
-        column = table.take(index)
+        column = _narrowed(table.take(index)) if name == "type" else table.take(index)
         if name in form.columns:
             values[:, form.columns.index(name)] = column
         if form.scaled or name not in form.columns:
@@ -239,6 +239,13 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
     atoms.arrays = {"numbers": numbers, "positions": positions, **columns}  # the constructor would copy them
     atoms.info.update(_info(header))
     return atoms
+
+
+def _narrowed(types: NDArray[Any]) -> NDArray[Any]:
+    """Types as LAMMPS has them, in 32 bits; left alone if they are larger."""
+    span = np.iinfo(np.int32)
+    fits = len(types) and types.dtype == np.int64 and span.min <= types.min() and types.max() <= span.max
+    return types.astype(np.int32) if fits else types
 
 
 def _info(header: FrameHeader) -> dict[str, Any]:
