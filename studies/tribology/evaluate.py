@@ -3,10 +3,11 @@
     python studies/tribology/evaluate.py WINDOWS.npz... --out results.json [--seeds 5] [--epochs 40]
 
 For every split (random, region, seed, condition) and seed: the autoencoder's vector with metadata, the image
-with metadata, and the baselines: majority, metadata alone, image alone, 32 principal components with logistic
-regression, hand features with logistic regression. Also the reconstruction for 8, 16, 32 and 64 numbers.
-The file says whether its windows are of MD or synthetic; the two are never joined. A split that the data does
-not allow is left out, and said so. Done parts are kept: the same command goes on after an interruption.
+with metadata, the same with the place among the metadata, and the baselines: majority, metadata alone, image
+alone, 32 principal components with logistic regression, hand features with logistic regression.
+Also the reconstruction for 8, 16, 32 and 64 numbers. The file says whether its windows are of MD or
+synthetic; the two are never joined. A split that the data does not allow is left out, and said so. Done
+parts are kept: the same command goes on after an interruption.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from mdlens.descriptors.deformation import PATTERNS
 from mdlens.errors import InputError
 from mdlens.io.whole_file import write_whole
-from mdlens.learning.pattern_data import METADATA, SPLITS, PatternData, hold_out, load_patterns
+from mdlens.learning.pattern_data import METADATA, SPLITS, TOLD, PatternData, hold_out, load_patterns
 from mdlens.learning.pattern_fit import (
     PatternFitSettings,
     encode,
@@ -83,12 +84,12 @@ def contestants(
 ) -> dict[str, np.ndarray]:
     """Probabilities of every contestant for the test windows."""
     train, test = parts
-    images, known, labels = data.channels(IMAGE), data.metadata, data.labels
+    images, known, labels = data.channels(IMAGE), data.told, data.labels
     settings = PatternFitSettings(epochs=epochs, seed=seed)
     vectors = encode(fit_autoencoder(images[train], settings), images)
     flat = images[:, :, ::2, ::2].reshape(len(data), -1)
     pca = PCA(min(32, len(train) - 1), random_state=seed).fit(flat[train])
-    n, m = images.shape[1], len(METADATA)
+    n, m = images.shape[1], len(TOLD)
     nothing = np.zeros((len(data), 0))
     majority = np.zeros((len(test), CLASSES))
     majority[:, np.bincount(labels[train]).argmax()] = 1.0
@@ -98,6 +99,9 @@ def contestants(
         ),
         "image + metadata": network(
             lambda: ImageClassifier(n, m, CLASSES), images, known, labels, parts, settings
+        ),
+        "image + metadata and place": network(
+            lambda: ImageClassifier(n, len(METADATA), CLASSES), images, data.metadata, labels, parts, settings
         ),
         "majority": majority,
         "metadata alone": network(

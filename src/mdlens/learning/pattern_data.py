@@ -15,7 +15,10 @@ from mdlens.errors import FormatError, InputError
 from mdlens.types import BoolArray, FloatArray, IntArray
 
 METADATA = ("nickel", "pressure", "temperature", "time", "position")
-"""What a classifier is told: share of Ni, GPa, K, ps, place along the sliding direction from 0 to 1."""
+"""What is known of a window: share of Ni, GPa, K, ps, place along the sliding direction from 0 to 1."""
+
+TOLD = METADATA[:4]
+"""What a classifier is told: not the place, which it would learn by heart and fail where one is held out."""
 
 SPLITS = ("random", "region", "seed", "condition")
 """What is held out: windows at random, a place with its own grains, a polycrystal, or a composition with its
@@ -62,6 +65,11 @@ class PatternData:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def told(self) -> FloatArray:
+        """The metadata that a classifier is given, in the order of `TOLD` (N, 4)."""
+        return self.metadata[:, : len(TOLD)]
 
     def part(self, index: NDArray[Any]) -> "PatternData":
         """Some of the windows."""
@@ -138,6 +146,18 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if tuple(about.get("patterns", ())) != PATTERNS or tuple(about.get("metadata", ())) != METADATA:
         raise FormatError(f"{file}: was written with other patterns or metadata; label the runs again")
     return arrays, about
+
+
+def hold_back(
+    data: PatternData, index: IntArray, split: str, *, share: float = 0.15, seed: int = 0
+) -> tuple[IntArray, IntArray]:
+    """Split a training part again, for calibration: as `hold_out` does, or at random for want of units."""
+    part = data.part(index)
+    try:
+        fit, kept = hold_out(part, split, share=share, seed=seed)
+    except InputError:
+        fit, kept = hold_out(part, "random", share=share, seed=seed)
+    return index[fit], index[kept]
 
 
 def hold_out(

@@ -22,7 +22,15 @@ from mdlens.learning.metrics import (
     expected_calibration_error,
     macro_f1,
 )
-from mdlens.learning.pattern_data import METADATA, SPLITS, PatternData, hold_out, load_patterns
+from mdlens.learning.pattern_data import (
+    METADATA,
+    SPLITS,
+    TOLD,
+    PatternData,
+    hold_back,
+    hold_out,
+    load_patterns,
+)
 from mdlens.learning.pattern_fit import (
     PatternFitSettings,
     encode,
@@ -109,6 +117,7 @@ def train_tribology(
     config = read_config(TribologyConfig, config_file)
     data = load_patterns([config_file.parent / name for name in config.data])
     train, test = hold_out(data, config.split, share=config.test, seed=config.seed)
+    fit, kept = hold_back(data, train, config.split, seed=config.seed)
     images = data.channels(config.image)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,23 +127,23 @@ def train_tribology(
     seen = encode(encoder, images) if config.reading == "latent" else images
     network = fit_classifier(
         lambda: build_classifier(config, seen.shape[1]),
-        seen[train],
-        data.metadata[train],
-        data.labels[train],
+        seen[fit],
+        data.told[fit],
+        data.labels[fit],
         config.classifier,
         classes=len(PATTERNS),
         report=lambda k, n, loss: report("classifier", k, n),
     )
-    temperature = fit_temperature(logits_of(network, seen[train], data.metadata[train]), data.labels[train])
+    temperature = fit_temperature(logits_of(network, seen[kept], data.told[kept]), data.labels[kept])
     description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
-                   "image": config.image, "classes": list(PATTERNS), "metadata": list(METADATA),
+                   "image": config.image, "classes": list(PATTERNS), "metadata": list(TOLD),
                    "source": data.source, "temperature": temperature}  # fmt: skip
     save_network(folder / _CLASSIFIER, network, description)
-    logits = logits_of(network, seen[test], data.metadata[test])
+    logits = logits_of(network, seen[test], data.told[test]) / temperature
     metrics = {
         "source": data.source,
         "split": config.split,
-        "windows": {"train": len(train), "test": len(test)},
+        "windows": {"train": len(fit), "calibration": len(kept), "test": len(test)},
         "classifier": score(softmax(logits), data.labels[test], data.run[test], config.seed),
         "autoencoder": reconstruction_quality(encoder, images[test]),
         "config": asdict(config),
@@ -146,8 +155,8 @@ def train_tribology(
 def build_classifier(config: TribologyConfig, numbers: int) -> PatternClassifier:
     """The classifier of a configuration for vectors or images of so many numbers or channels."""
     if config.reading == "latent":
-        return LatentClassifier(numbers, len(METADATA), len(PATTERNS))
-    return ImageClassifier(numbers, len(METADATA), len(PATTERNS), width=config.width)
+        return LatentClassifier(numbers, len(TOLD), len(PATTERNS))
+    return ImageClassifier(numbers, len(TOLD), len(PATTERNS), width=config.width)
 
 
 def _encoder(
@@ -231,7 +240,7 @@ class TribologyModel:
         """Probability of each pattern for windows (N, patterns)."""
         images = data.channels(self.image)
         seen = images if self.encoder is None else encode(self.encoder, images)
-        return softmax(logits_of(self.network, seen, data.metadata) / self.temperature)
+        return softmax(logits_of(self.network, seen, data.told) / self.temperature)
 
 
 def load_tribology_model(folder: Path) -> TribologyModel:
@@ -242,7 +251,7 @@ def load_tribology_model(folder: Path) -> TribologyModel:
     """
     file = folder / _CLASSIFIER
     description, tensors = read_network(file, _KINDS[_CLASSIFIER])
-    if description.get("classes") != list(PATTERNS) or description.get("metadata") != list(METADATA):
+    if description.get("classes") != list(PATTERNS) or description.get("metadata") != list(TOLD):
         raise ModelError(f"{file}: knows other patterns or metadata; train the model again")
     if description.get("reading") not in READINGS:
         raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
@@ -354,10 +363,10 @@ def _between(data: PatternData, slider: str) -> FloatArray:
     for value in np.unique(data.metadata[:, place]):
         for nickel in np.unique(data.metadata[:, 0]):
             for pressure in middles:
-                row = data.metadata.mean(axis=0)
+                row = data.told.mean(axis=0)
                 row[[0, 1, place]] = nickel, pressure, value
                 rows.append(row)
-    return np.array(rows).reshape(-1, len(METADATA))
+    return np.array(rows).reshape(-1, len(TOLD))
 
 
 def _ensemble(data: PatternData, wanted: FloatArray, members: int, epochs: int, seed: int) -> FloatArray:
@@ -368,9 +377,9 @@ def _ensemble(data: PatternData, wanted: FloatArray, members: int, epochs: int, 
     for member in range(members):
         drawn = np.concatenate([np.flatnonzero(data.run == r) for r in rng.choice(runs, len(runs))])
         network = fit_classifier(
-            lambda: LatentClassifier(0, len(METADATA), len(PATTERNS)),
+            lambda: LatentClassifier(0, len(TOLD), len(PATTERNS)),
             np.zeros((len(drawn), 0), np.float32),
-            data.metadata[drawn],
+            data.told[drawn],
             data.labels[drawn],
             PatternFitSettings(epochs=epochs, seed=seed + member),
             classes=len(PATTERNS),
