@@ -42,15 +42,11 @@ def draw_rollouts(results: Results) -> Figure:
     """Error of the positions against the frame, and Poisson's ratio at frame 400 beside the truth."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
     lines = [(f"bonds_{k}", "test", OURS, "ours") for k in (1, 2, 3)]
-    lines += [
-        ("paper_1", "test", PAPER, "paper"),
-        ("paper_2", "few", PAPER, ""),
-        ("paper_3", "few", PAPER, ""),
-    ]
-    lines += [("paper_multistep", "test", SAND, "paper, several steps"), ("linear_1", "test", BLUE, "linear")]
+    lines += [(f"paper_{k}", "test", PAPER, "paper") for k in (1, 2, 3)]
+    lines += [("paper_one_step", "test", SAND, "paper, one step"), ("linear_1", "test", BLUE, "linear")]
     for name, part, color, label in lines:
         if name in results:
-            first = not name.startswith("bonds") or name.endswith("1")
+            first = not name.endswith(("_2", "_3"))
             left.loglog(*curve(results[name][part]), color=color, label=label if first else None)
     left.loglog(*curve(results["baselines"]["affine"]), color=GREY, ls="--", label="affine")
     left.axhline(1.0, color="black", lw=1, ls=":", label="frozen")

@@ -127,7 +127,7 @@ class Jobs:
         self.all["strain"] = lambda: strain_job(self.data, {v: self._trained(v) for v in both})
         self.all["motion"] = lambda: motion_job(self.data)
         self._statics()
-        self._several()
+        self._steps()
         self._others("bonds")
         self._ranges("paper", epochs=6)
         self._sizes(SEEDS[1:], SIZES)
@@ -174,7 +174,7 @@ class Jobs:
         for name, change in RANGES.items():
             config = self.study.config(variant, 1, epochs, **{**self.base, **change})
             if name == "frames":
-                fit = replace(config.fit, validation_steps=10, unroll=SHORT[variant])
+                fit = replace(config.fit, validation_steps=10, unroll=SHORT)
                 config = replace(config, fit=fit)
             self._training(f"{variant}_{name}", config, test=(self._test, 100))
 
@@ -198,16 +198,18 @@ class Jobs:
         for size in (*SIZES, 0):
             self.all[f"static_of_{size}"] = partial(static_job, self.data, size, SEEDS)
 
-    def _several(self) -> None:
-        """The published network trained over several steps."""
-        several = self.study.config("paper", 1, 12, **self.base)
-        several = replace(several, fit=replace(several.fit, unroll=(1, 2, 3, 5, 8, 10)))
-        self._training("paper_multistep", several, test=(self._test, 100))
+    def _steps(self) -> None:
+        """The published network trained on single steps: robust as the other, and as published."""
+        one = self.study.config("paper", 1, **self.base)
+        one = replace(one, fit=replace(one.fit, unroll=(1,)))
+        self._training("paper_one_step", one, test=(self._test, 100))
+        published = replace(one, model=replace(one.model, robust=False), fit=replace(one.fit, clip=0.0))
+        self._training("paper_published", published, test=(self._test, 100))
 
     def _variants(self) -> None:
         """The published network with fewer networks and with a shorter memory."""
         for size in (5, 20):
-            config = self.study.config("paper", 1, 8, networks=size)
+            config = self.study.config("paper", 1, 6, networks=size)
             self._training(f"paper_of_{size}", config, test=(self._test, 100))
         short = self.study.config("paper", 1, **self.base)
         short = replace(short, model=replace(short.model, history=1))
@@ -223,7 +225,7 @@ RANGES: dict[str, dict[str, Any]] = {
     "frames": {"frames": 21},
 }
 OTHERS = ("size", "strain", "published", "hot_1e-9", "hot_1e-8", "hot_1e-6", "hot_1e-5")
-SHORT = {"bonds": (1, 2, 3, 5, 8, 10), "paper": (1,)}
+SHORT = (1, 2, 3, 5, 8, 10)
 
 
 def machine() -> dict[str, Any]:

@@ -49,8 +49,9 @@ def main_table(results: Results) -> str:
     rows = []
     for label, names, part in (
         ("ours, `bonds`", seeds["bonds"], ("test",)),
-        ("`paper`, one step", seeds["paper"], ("test",)),
-        ("`paper`, up to 10 steps", ["paper_multistep"], ("test",)),
+        ("`paper`", seeds["paper"], ("test",)),
+        ("`paper`, one step", ["paper_one_step"], ("test",)),
+        ("`paper`, one step, as published", ["paper_published"], ("test",)),
         ("linear, 3 weights", ["linear_1"], ("test",)),
         ("affine, mean ratio", ["baselines"], ("affine",)),
         ("linear response", ["baselines"], ("linear_response",)),

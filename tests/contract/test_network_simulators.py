@@ -171,6 +171,10 @@ class TestPaperShortHistory(SimulatorContract):
     config = SimulatorConfig(variant="paper", width=32, history=1, layers=1)
 
 
+class TestPaperRobust(SimulatorContract):
+    config = SimulatorConfig(variant="paper", width=32, robust=True)
+
+
 class TestLinear(SimulatorContract):
     config = SimulatorConfig(variant="linear")
     smallest_loss = 0.2

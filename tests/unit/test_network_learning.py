@@ -15,7 +15,6 @@ from mdlens.errors import InputError
 from mdlens.io.networks import ElasticTrajectory
 from mdlens.learning.network_data import (
     NetworkCase,
-    add_noise,
     cut_window,
     draw_window,
     frame_period,
@@ -32,7 +31,7 @@ from mdlens.learning.network_scores import held, r_squared, score_rollouts
 from mdlens.learning.network_settings import BaseSplitConfig, SelectionConfig, SimulatorFitSettings
 from mdlens.models import LinearSimulator, NetworkProperty, PaperSimulator
 from mdlens.models.implicit_solve import solve_symmetric
-from mdlens.models.network_simulator import RunningMoments
+from mdlens.models.network_simulator import RunningMoments, RunningScale
 
 
 @pytest.fixture(autouse=True)
@@ -104,18 +103,6 @@ def test_windows_keep_bonds_short() -> None:
     assert float((lengths / window.graph.rest_lengths - 1.0).abs().max()) < 0.05
 
 
-def test_noise_is_on_the_given_displacements_alone() -> None:
-    window = cut_window([NetworkCase(run(), 10)] * 40, [2] * 40, 6)
-    noisy = add_noise(window, 4, 0.1, np.random.default_rng(0))
-    change = (noisy.positions - window.positions).diff(dim=0)
-    assert noisy.positions[0].equal(window.positions[0])
-    torch.testing.assert_close(noisy.positions[4:], window.positions[4:])
-    size = window.positions[:4].diff(dim=0).square().mean().sqrt()
-    assert float(change[2].square().mean().sqrt() / size) == pytest.approx(0.1, rel=0.1)
-    assert float(change[0].square().mean().sqrt() / size) == pytest.approx(0.1 / 3**0.5, rel=0.1)
-    assert add_noise(window, 4, 0.0, np.random.default_rng(0)) is window
-
-
 def test_the_period_is_the_time_between_frames() -> None:
     assert frame_period(run()) == pytest.approx(10.0)
 
@@ -159,6 +146,18 @@ def test_r_squared() -> None:
     assert r_squared(truth, truth) == 1.0
     assert r_squared(np.full(3, 1.0), truth) == 0.0
     assert np.isnan(r_squared(truth[:1], truth[:1]))
+
+
+def test_a_running_scale_hardly_sees_rare_large_values() -> None:
+    scale = RunningScale(2)
+    assert scale.spread.tolist() == [1.0, 1.0]
+    rows = torch.full((10_000, 2), -1e-5, dtype=torch.float64)
+    rows[0] = 1e-2
+    for part in rows.split(3_000):
+        scale.update(part)
+    torch.testing.assert_close(scale.spread, rows.abs().mean(dim=0))
+    assert float(scale.spread[0]) < 2e-5 < 0.2 * float(rows[:, 0].std())
+    torch.testing.assert_close(scale.restore(scale(rows)), rows, rtol=1e-6, atol=0.0)
 
 
 def test_running_moments_are_those_of_all_rows() -> None:

@@ -196,27 +196,3 @@ def draw_window(cases: Sequence[NetworkCase], count: int, frames: int, rng: np.r
         raise InputError(f"windows of {frames} frames are needed; the longest trajectory has fewer")
     chosen = [long[index] for index in rng.integers(len(long), size=count)]
     return cut_window(chosen, [int(rng.integers(case.frames - frames + 1)) for case in chosen], frames)
-
-
-def add_noise(window: Window, given: int, noise: float, rng: np.random.Generator) -> Window:
-    """Disturb the given frames as the errors of a rollout do, so that learning what follows undoes them.
-
-    The noise of the displacements is a random walk; its standard deviation is the one asked for at the last.
-    The frames after the given ones stay as they are.
-
-    Args:
-        window: Frames of one or more networks.
-        given: The first frames, which a prediction starts from.
-        noise: Standard deviation relative to the root mean square of all their displacements.
-        rng: Where the noise comes from.
-
-    Source: Sanchez-Gonzalez et al., *ICML* (2020), arXiv 2002.09405.
-    """
-    if not noise:
-        return window
-    shape = (given - 1, *window.positions.shape[1:])
-    size = noise * window.positions[:given].diff(dim=0).square().mean().sqrt()
-    steps = torch.from_numpy(rng.standard_normal(shape)) * size / (given - 1) ** 0.5
-    positions = window.positions.clone()
-    positions[1:given] += steps.cumsum(dim=0).cumsum(dim=0)
-    return window._replace(positions=positions)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mdlens.learning.epoch_log import EpochLog
 from mdlens.learning.lightning_run import interruptible, make_trainer, quiet_lightning, torch_state
-from mdlens.learning.network_data import NetworkCase, add_noise, draw_window
+from mdlens.learning.network_data import NetworkCase, draw_window
 from mdlens.learning.network_settings import SimulatorConfig, SimulatorFitSettings
 from mdlens.models import BondSimulator, LinearSimulator, NetworkSimulator, PaperSimulator, Window
 
@@ -27,8 +27,7 @@ class WindowStream:
     ) -> None:
         self._cases = cases
         self._settings = settings
-        self._given = history + 1
-        self._frames = self._given + settings.unroll_at(epoch)
+        self._frames = history + 1 + settings.unroll_at(epoch)
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -37,8 +36,7 @@ class WindowStream:
     def __iter__(self) -> Iterator[Window]:
         rng = np.random.default_rng((self._settings.seed, self._epoch))
         for _ in range(len(self)):
-            window = draw_window(self._cases, self._settings.batch_size, self._frames, rng)
-            yield add_noise(window, self._given, self._settings.noise, rng)
+            yield draw_window(self._cases, self._settings.batch_size, self._frames, rng)
 
 
 class FixedWindow:
@@ -125,7 +123,7 @@ def relative_error(simulator: NetworkSimulator, window: Window) -> Tensor:
 def build_simulator(config: SimulatorConfig) -> NetworkSimulator:
     """Build the simulator that a configuration asks for."""
     if config.variant == "paper":
-        return PaperSimulator(config.history, config.layers, config.width)
+        return PaperSimulator(config.history, config.layers, config.width, robust=config.robust)
     if config.variant == "linear":
         return LinearSimulator(config.history)
     return BondSimulator(config.law_width, config.iterations, config.steps)

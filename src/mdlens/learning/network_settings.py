@@ -19,6 +19,7 @@ class SimulatorConfig:
         history: Displacements a prediction starts from; "bonds" takes 1 whatever is said here.
         layers: Message-passing layers of "paper".
         width: Width of every layer of "paper".
+        robust: Whether "paper" takes rare, large accelerations less seriously; the published one does not.
         law_width: Width of the force law of "bonds".
         iterations: Newton iterations per step of "bonds".
         steps: Implicit steps per frame of "bonds".
@@ -30,6 +31,7 @@ class SimulatorConfig:
     history: int = 3
     layers: int = 2
     width: int = 128
+    robust: bool = False
     law_width: int = 32
     iterations: int = 1
     steps: int = 1
@@ -110,7 +112,6 @@ class SimulatorFitSettings:
         unroll: Steps predicted in a row, in equal shares of the epochs: (1,) or a curriculum like
             (1, 2, 3, 5, 8, 10).
         clip: Largest norm of a gradient; 0 does not clip.
-        noise: Noise on the displacements that a prediction starts from, relative to their root mean square.
         validation_windows: Windows of the validation part, drawn once.
         validation_steps: Steps rolled out in each.
         seed: Seed of the weights and the draws.
@@ -123,7 +124,6 @@ class SimulatorFitSettings:
     final_rate: float = 1e-3
     unroll: tuple[int, ...] = (1, 2, 3, 5, 8, 10, 15, 20)
     clip: float = 1.0
-    noise: float = 0.0
     validation_windows: int = 16
     validation_steps: int = 20
     seed: int = 0
@@ -138,7 +138,6 @@ class SimulatorFitSettings:
         for steps in self.unroll:
             _check("unroll", steps, 1, 1000)
         _check("clip", self.clip, 0.0, 1e6)
-        _check("noise", self.noise, 0.0, 1.0)
         _check("seed", self.seed, 0, 2**32 - 1)
 
     @property
