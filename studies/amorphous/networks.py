@@ -57,7 +57,7 @@ class Run:
             return 8
         if self.kind == "thermal":
             return 2
-        return 6 if self.task in ("6", "6m") else 4
+        return 12 if self.task in ("6", "6m") else 6
 
 
 def plan() -> list[Run]:

@@ -11,7 +11,7 @@ TEMPERATURES = (
 )  # fmt: skip
 """Records of both coolings; the liquids of the six tasks are among them."""
 
-COUNTS = {"fast": 28, "slow": 5, "liquid": 15}
+COUNTS = {"fast": 100, "slow": 20, "liquid": 60}
 _CYCLE = ("fast",) * 5 + ("slow",) + ("liquid",) * 3
 _FIRST_SEED = {"fast": 1_000, "slow": 2_000, "liquid": 3_000}
 
