@@ -259,7 +259,8 @@ class PaperSimulator(NetworkSimulator):
         """Mean squared error of the normalised acceleration in the last frame of a window.
 
         With more than one step, the frames before the last are predicted without gradient: the network
-        learns to come back from its own errors.
+        learns to come back to the true displacement from its own errors. Errors of the positions themselves
+        are left: undone in one frame, they would give the next ones a false velocity.
         """
         first = self.history + 1
         motion = self.start(Window(window.graph, window.positions[:first], window.boxes[:first]))
@@ -269,7 +270,7 @@ class PaperSimulator(NetworkSimulator):
             for boxes in window.boxes[first:-1]:
                 motion = self.advance(window.graph, motion, boxes[:, 0])
             self.train(training)
-        target = window.positions[-1] - motion.positions - motion.velocities[0]
+        target = window.positions[-1] - window.positions[-2] - motion.velocities[0]
         if self.training:
             self.target_moments.update(target)
         predicted, wanted = self(window.graph, motion), self.target_moments(target)
