@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from data import LIQUIDS, Trajectory, load
+from matplotlib.axes import Axes
 from networks import NEIGHBORS, Run, fitted
 from study import logits_of
 
@@ -84,29 +85,31 @@ def cross_figure(results: dict) -> None:
 
 
 def cooling_figure(results: dict) -> None:
+    """Energy and metrics along both coolings: network-free above, of what attention picks below."""
     names = ["inherent_energy", "subgraphs", "minority_bonds", "isolated_majority"]
-    figure, axes = plt.subplots(1, 4, figsize=(14, 3.2))
-    for axis, name in zip(axes, names, strict=True):
-        for protocol, style in (("fast", "--"), ("slow", "-")):
-            rows = results["cooling"][protocol]
-            keys = {name: "k"} if name == "inherent_energy" else {f"{name} {k}": c for k, c in COLORS.items()}
-            for key, color in keys.items():
-                label = f"{protocol}, {key.split()[-1]}" if name != "inherent_energy" else protocol
-                mean, error = (np.array(rows[key][e]) for e in ("mean", "error"))
-                axis.errorbar(
-                    rows["temperature"],
-                    mean,
-                    error,
-                    ls=style,
-                    color=color,
-                    lw=1,
-                    ms=2,
-                    marker="o",
-                    label=label,
-                )
-        axis.set(xlabel="temperature", title=name.replace("_", " ") + (" per particle"))
-        axis.legend(fontsize=6)
+    figure, axes = plt.subplots(2, 4, figsize=(14, 6.2))
+    for axis, name in zip(axes[0], names, strict=True):
+        keys = {name: "k"} if name == "inherent_energy" else {f"{name} {k}": c for k, c in COLORS.items()}
+        draw_cooling(axis, results["cooling"], keys)
+        axis.set(xlabel="temperature", title=name.replace("_", " ") + " per particle")
+    axes[1, 0].axis("off")
+    for axis, name in zip(axes[1, 1:], names[1:], strict=True):
+        draw_cooling(axis, results["attention_cooling"], {f"{name} {k}": c for k, c in COLORS.items()})
+        axis.set(xlabel="temperature", title=name.replace("_", " ") + ", high attention")
     _save(figure, "amorphous_cooling.png")
+
+
+def draw_cooling(axis: Axes, results: dict, keys: dict[str, str]) -> None:
+    """Means with their errors against temperature, dashed for the fast cooling."""
+    for protocol, style in (("fast", "--"), ("slow", "-")):
+        rows = results[protocol]
+        for key, color in keys.items():
+            if key in rows:
+                label = f"{protocol}, {key.split()[-1]}" if " " in key else protocol
+                mean, error = (np.array(rows[key][e]) for e in ("mean", "error"))
+                axis.errorbar(rows["temperature"], mean, error, ls=style, color=color, lw=1, ms=2,
+                              marker="o", label=label)  # fmt: skip
+    axis.legend(fontsize=6)
 
 
 def attention_figure(data: dict[str, Trajectory], work: Path) -> None:

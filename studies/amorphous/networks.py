@@ -55,6 +55,8 @@ class Run:
         """Passes of 1024 windows; the graph network learns heat in one."""
         if self.network == "cnn":
             return 8
+        if self.network == "mpnn_paper":
+            return 24
         if self.kind == "thermal":
             return 2
         return 12 if self.task in ("6", "6m") else 6

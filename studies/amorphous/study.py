@@ -19,6 +19,9 @@ from mdlens.neighbors import nearest_graph
 
 HERE = Path(__file__).parent
 METRIC_K = 2
+METRICS = ("subgraphs", "minority_bonds", "isolated_majority")
+HIGH = 1.0  # attention of a bond, both ways, over an even spread
+COOLED = 20  # trajectories per protocol
 
 
 def interval(scores: np.ndarray, chosen: list[Member]) -> dict[str, float | None]:
@@ -99,7 +102,7 @@ def energies(data: dict[str, Trajectory]) -> dict[str, object]:
         rows["inherent_energy"] = _mean([t.inherent_energy for t in group])
         for kind in KINDS:
             counts = np.array([[network_free(t, r, kind) for r in range(len(temperatures))] for t in group])
-            for column, name in enumerate(("subgraphs", "minority_bonds", "isolated_majority")):
+            for column, name in enumerate(METRICS):
                 rows[f"{name} {kind}"] = _mean(counts[:, :, column])
         found[protocol] = rows
     return found
@@ -145,11 +148,46 @@ def attention_of(
                 totals[name][k] += float(relative[kind == k].sum())
                 counts[name, k] += int((kind == k).sum())
         pairs = relative + relative[graph.reverse]
-        metrics[m.label].append(metrics_of(graph, c.species == 1, pairs > 2.0).per_particle())
+        metrics[m.label].append(metrics_of(graph, c.species == 1, pairs > 2.0 * HIGH).per_particle())
     names = ("11", "12", "22")
     shares = {n: {names[k]: round(totals[n][k] / max(counts[n, k], 1), 3) for k in range(3)} for n in totals}
     means = {label: np.round(np.mean(rows, axis=0), 4).tolist() for label, rows in metrics.items() if rows}
     return {"relative attention": shares, "metrics of high attention, liquid and glass": means}
+
+
+def attention_cooling(data: dict[str, Trajectory], work: Path) -> dict[str, object]:
+    """The metrics of the bonds with more than their share of attention, along both coolings."""
+    found: dict[str, object] = {}
+    for protocol in ("fast", "slow"):
+        group = [t for t in data.values() if t.protocol == protocol][:COOLED]
+        rows: dict[str, object] = {
+            "temperature": group[0].temperature.tolist(),
+            "trajectories": len(group),
+        }
+        for run in (Run("6", "thermal", "mpnn"), Run("4", "inherent", "mpnn")):
+            if logits_of(run, work) is None:
+                continue
+            counts = np.array([attended(run, t, work) for t in group])
+            for column, name in enumerate(METRICS):
+                rows[f"{name} {run.kind}"] = _mean(counts[:, :, column])
+        found[protocol] = rows
+    return found
+
+
+@torch.no_grad()
+def attended(run: Run, trajectory: Trajectory, work: Path) -> list[tuple[float, float, float]]:
+    """The three metrics of what attention picks in every record, by the network that did not see it."""
+    network, view = fitted(run, trajectory.fold, work)
+    network.eval()
+    rows = []
+    for record in range(len(trajectory.temperature)):
+        c = trajectory.configuration(record, run.kind)
+        weights = network(view.join([view.graph(c)])).attention.numpy()
+        graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
+        relative = weights * len(weights)
+        high = relative + relative[graph.reverse] > 2.0 * HIGH
+        rows.append(metrics_of(graph, c.species == 1, high).per_particle())
+    return rows
 
 
 def kept(work: Path, name: str, make: Callable[[], object]) -> object:
@@ -194,6 +232,7 @@ def main() -> None:
         "baselines": kept(arguments.work, "baselines", lambda: baseline_results(data, every)),
         "cross_sets": cross_sets(every, arguments.work),
         "cooling": kept(arguments.work, "cooling", lambda: energies(data)),
+        "attention_cooling": attention_cooling(data, arguments.work),
         "attention": {
             name: attention_of(Run(task, kind, "mpnn"), data, every[task], arguments.work)
             for task, kind in (("4", "inherent"), ("6", "thermal"), ("6m", "inherent"))

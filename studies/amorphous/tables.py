@@ -75,6 +75,19 @@ def attention_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def repeats(results: dict) -> list[str]:
+    """Other seeds, and fewer trajectories to train on."""
+    name = "task6.inherent.mpnn.seed"
+    runs = results["networks"]
+    seeds = [runs[f"{name}{k}"]["configuration"]["auc"] for k in range(5) if f"{name}{k}" in runs]
+    shares = [(share, f"{name}0.share{share}") for share in (0.25, 0.5)] + [(1.0, f"{name}0")]
+    curve = [f"{runs[n]['configuration']['auc']:.2f} of {share:.0%}" for share, n in shares if n in runs]
+    again = ", ".join(f"{value:.2f}" for value in seeds)
+    return [
+        f"- Task 6 with five seeds: {again}. With a part of the training trajectories: {', '.join(curve)}."
+    ]
+
+
 def verdict(results: dict) -> str:
     """What the hard task says on inherent structures, in words that follow from the numbers."""
     lines = []
@@ -98,6 +111,7 @@ def verdict(results: dict) -> str:
             f"{', '.join(words) or 'not run'}; "
             f"best baseline: {best}, {cell(baselines[best])}. The networks are {meaning}."
         )
+    lines += repeats(results)
     return "\n".join(lines)
 
 
