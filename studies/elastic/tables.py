@@ -64,6 +64,21 @@ def main_table(results: Results) -> str:
     return table(head, rows)
 
 
+def sign_table(results: Results) -> str:
+    """Mean absolute error of Poisson's ratio of auxetic networks and of the others, frame 100."""
+    rows = []
+    for label, names, part in (
+        ("ours, `bonds`", ["bonds_1", "bonds_2", "bonds_3"], ("test",)),
+        ("`paper`", ["paper_1", "paper_2", "paper_3"], ("test",)),
+        ("`paper`, history 1", ["paper_history_1"], ("test",)),
+        ("linear, 3 weights", ["linear_1"], ("test",)),
+        ("linear response", ["baselines"], ("linear_response",)),
+    ):
+        keys = ("mae_auxetic", "mae_ordinary", "r2_nu")
+        rows.append([label, *(number(at(results, names, part, 100, key), ".4f") for key in keys)])
+    return table(["frame 100", "error of auxetic networks", "of the others", "R², all"], rows)
+
+
 def range_table(results: Results) -> str:
     """Out of distribution in nu and in strain: scores on all test networks and on those out of range."""
     rows = []
@@ -186,6 +201,7 @@ def design_table(results: Results) -> str:
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "simulators": main_table,
+    "signs": sign_table,
     "ranges": range_table,
     "sets": set_table,
     "sizes": size_table,
