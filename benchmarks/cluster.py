@@ -1,6 +1,7 @@
 """A trajectory classified by one Dask worker and by two, each a process of one thread.
 
-The trajectory is a noised fcc crystal, warmer from frame to frame, in a LAMMPS dump that the workers read.
+The trajectory is a noised fcc crystal, warmer from frame to frame, in a LAMMPS dump that the workers read
+(with `--files`, this process).
 Before any time is taken, both clusters have to give the labels that this process gives alone.
 Calls alternate; medians of wall time. `client_cpu_seconds` is processor time of this process, which holds the
 scheduler too: with two workers on two cores it is taken from theirs.

@@ -106,15 +106,19 @@ def scaling(records: Records) -> str:
 def parallel(records: Records) -> str:
     """Two threads and two Dask workers beside one."""
     rows = [
-        (f"{r['threads']} thread{'s' * (r['threads'] > 1)}", f"{r['median_seconds']:.2f} s", r["times_first"])
+        (
+            f"{r['threads']} thread{'s' * (r['threads'] > 1)}",
+            f"{r['median_seconds']:.2f} s",
+            f"{r['times_first']:.2f}",
+        )
         for r in records["threads"]
     ]
     rows += [
-        (f"Dask, {r['contestant']}", f"{r['median_seconds']:.2f} s", r["times_one_worker"])
+        (f"Dask, {r['contestant']}", f"{r['median_seconds']:.2f} s", f"{r['times_one_worker']:.2f}")
         for r in records.get("cluster", [])
         if "worker" in r.get("contestant", "")
     ]
-    return table(["", "time", "times one"], rows)
+    return table(["", "time", "speed-up"], rows)
 
 
 BLOCKS = {

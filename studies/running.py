@@ -44,6 +44,7 @@ def generate(doc: str | None, recipes: Mapping[str, Recipe], run: Callable[..., 
             try:
                 run(recipes[name], arguments.runs / name, on_progress=show)
             except FolderBusyError as error:
+                bar.remove_task(task)
                 print(error, file=sys.stderr)
 
 

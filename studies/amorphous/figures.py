@@ -9,13 +9,10 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from data import LIQUIDS, Trajectory, load
 from matplotlib.axes import Axes
-from networks import NEIGHBORS, Run, fitted
+from networks import Run, attention
 from study import logits_of
-
-from mdlens.neighbors import nearest_graph
 
 HERE = Path(__file__).parent
 OUT = HERE.parents[1] / "docs" / "figures"
@@ -128,12 +125,9 @@ def attention_figure(data: dict[str, Trajectory], work: Path) -> None:
 
 
 def _attention_map(axis, run: Run, trajectory: Trajectory, work: Path) -> None:
-    network, view = fitted(run, trajectory.fold, work)
-    c = trajectory.configuration(len(trajectory.temperature) - 1, run.kind)
-    with torch.no_grad():
-        weights = network.eval()(view.join([view.graph(c)])).attention.numpy()
-    graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
-    relative = 0.5 * (weights + weights[graph.reverse]) * len(weights)
+    record = len(trajectory.temperature) - 1
+    c = trajectory.configuration(record, run.kind)
+    graph, relative = attention(run, trajectory, record, work)
     cap = np.quantile(relative, 0.98)
     for e in np.flatnonzero(graph.i <= graph.j):
         start = c.positions[graph.i[e], :2]

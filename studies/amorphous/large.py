@@ -51,12 +51,17 @@ def main() -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for index in range(COUNT):
-        for protocol in GLASS:
+        for offset, protocol in enumerate(GLASS):
             file = arguments.out / f"{protocol}_{index:03d}.npz"
             if not file.exists():
                 small = recipe(protocol, 0)
                 temperatures = small.temperatures[-1:]
-                make(replace(small, n_atoms=N_ATOMS, temperatures=temperatures, seed=SEED + 10 * index), file)
+                make(
+                    replace(
+                        small, n_atoms=N_ATOMS, temperatures=temperatures, seed=SEED + 10 * index + offset
+                    ),
+                    file,
+                )
     data = load(arguments.out)
     results: dict[str, object] = {"particles": N_ATOMS}
     results["inherent_energy"] = {

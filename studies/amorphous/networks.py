@@ -23,6 +23,7 @@ from mdlens.learning.fit_configurations import fit_configurations, window_logits
 from mdlens.learning.window_fit import WindowFit
 from mdlens.models import AttentionMPNN, PictureCNN
 from mdlens.models.files import read_network, restore, save_network
+from mdlens.neighbors import Graph, nearest_graph
 
 PARTICLES = 64
 NEIGHBORS = 5
@@ -140,6 +141,19 @@ def fitted(run: Run, fold: int, work: Path) -> tuple[torch.nn.Module, GraphView 
     made = bare(run.network)
     restore(file, made, read_network(file, KIND)[1])
     return made, view_of(run.network)
+
+
+@torch.no_grad()
+def attention(run: Run, trajectory: Trajectory, record: int, work: Path) -> tuple[Graph, np.ndarray]:
+    """The bonds of a configuration and what each counts, 1 where attention is spread evenly (bonds,).
+
+    The network is the one that did not see the trajectory; both directions of a bond count the same.
+    """
+    network, view = fitted(run, trajectory.fold, work)
+    c = trajectory.configuration(record, run.kind)
+    weights = network.eval()(view.join([view.graph(c)])).attention.numpy()
+    graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
+    return graph, 0.5 * (weights + weights[graph.reverse]) * len(weights)
 
 
 def predict(run: Run, data: dict[str, Trajectory], work: Path) -> None:

@@ -84,6 +84,15 @@ def shortest(file: Path) -> list[float]:
     return found
 
 
+def separation(found: dict[str, list[list[float]]]) -> list[float]:
+    """AUC by which the smallest distance alone tells glass from liquid in each run (above 0.5: larger)."""
+    pairs = zip(found["liquid"], found["glass"], strict=True)
+    return [
+        float(np.mean([(g > low) + 0.5 * (g == low) for g in glass for low in liquid]))
+        for liquid, glass in pairs
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path)
@@ -101,12 +110,14 @@ def main() -> None:
         config = arguments.work / f"{kind}.toml"
         config.write_text(text)
         model = train_amorphous(config, arguments.work / kind)
+        smallest = {
+            label: [shortest(arguments.work / f"{n}_{label}_{kind}.dump") for n in NAMES]
+            for label in TEMPERATURES
+        }
         results[kind] = {
             "scores": model.scores,
-            "smallest distance": {
-                label: [shortest(arguments.work / f"{n}_{label}_{kind}.dump") for n in NAMES]
-                for label in TEMPERATURES
-            },
+            "smallest distance": smallest,
+            "auc of the smallest distance by run": separation(smallest),
         }
     (Path(__file__).parent / "space.json").write_text(json.dumps(results, indent=1) + "\n")
 

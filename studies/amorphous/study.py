@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from baselines import FITTED, NUMBERS, features, out_of_fold
 from data import KINDS, LIQUIDS, PUBLISHED, Member, Trajectory, load, tasks
-from networks import NEIGHBORS, PARTICLES, WINDOWS, Run, fitted, plan
+from networks import NEIGHBORS, PARTICLES, WINDOWS, Run, attention, plan
 
 from mdlens.descriptors.motifs import metrics_of
 from mdlens.learning.auc import bootstrap_auc
@@ -20,7 +20,6 @@ from mdlens.neighbors import nearest_graph
 HERE = Path(__file__).parent
 METRIC_K = 2
 METRICS = ("subgraphs", "minority_bonds", "isolated_majority")
-HIGH = 1.0  # attention of a bond, both ways, over an even spread
 COOLED = 20  # trajectories per protocol
 
 
@@ -136,19 +135,14 @@ def attention_of(
     totals = {name: Counter() for name in ("network", "shuffled")}
     counts, metrics = Counter(), {0: [], 1: []}
     for m in chosen[:: max(len(chosen) // 60, 1)]:
-        network, view = fitted(run, data[m.name].fold, work)
-        c = data[m.name].configuration(m.record, run.kind)
-        with torch.no_grad():
-            weights = network.eval()(view.join([view.graph(c)])).attention.numpy()
-        graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
-        relative = weights * len(weights)
-        for name, species in (("network", c.species), ("shuffled", rng.permutation(c.species))):
-            kind = species[graph.i] + species[graph.j]
+        graph, relative = attention(run, data[m.name], m.record, work)
+        species = data[m.name].types - 1
+        for name, shown in (("network", species), ("shuffled", rng.permutation(species))):
+            kind = shown[graph.i] + shown[graph.j]
             for k in range(3):
                 totals[name][k] += float(relative[kind == k].sum())
                 counts[name, k] += int((kind == k).sum())
-        pairs = relative + relative[graph.reverse]
-        metrics[m.label].append(metrics_of(graph, c.species == 1, pairs > 2.0 * HIGH).per_particle())
+        metrics[m.label].append(metrics_of(graph, species == 1, relative > 1.0).per_particle())
     names = ("11", "12", "22")
     shares = {n: {names[k]: round(totals[n][k] / max(counts[n, k], 1), 3) for k in range(3)} for n in totals}
     means = {label: np.round(np.mean(rows, axis=0), 4).tolist() for label, rows in metrics.items() if rows}
@@ -174,19 +168,12 @@ def attention_cooling(data: dict[str, Trajectory], work: Path) -> dict[str, obje
     return found
 
 
-@torch.no_grad()
 def attended(run: Run, trajectory: Trajectory, work: Path) -> list[tuple[float, float, float]]:
     """The three metrics of what attention picks in every record, by the network that did not see it."""
-    network, view = fitted(run, trajectory.fold, work)
-    network.eval()
     rows = []
     for record in range(len(trajectory.temperature)):
-        c = trajectory.configuration(record, run.kind)
-        weights = network(view.join([view.graph(c)])).attention.numpy()
-        graph = nearest_graph(c.positions, c.cell, c.pbc, NEIGHBORS)
-        relative = weights * len(weights)
-        high = relative + relative[graph.reverse] > 2.0 * HIGH
-        rows.append(metrics_of(graph, c.species == 1, high).per_particle())
+        graph, relative = attention(run, trajectory, record, work)
+        rows.append(metrics_of(graph, trajectory.types == 2, relative > 1.0).per_particle())
     return rows
 
 

@@ -81,10 +81,11 @@ def repeats(results: dict) -> list[str]:
     runs = results["networks"]
     seeds = [runs[f"{name}{k}"]["configuration"]["auc"] for k in range(5) if f"{name}{k}" in runs]
     shares = [(share, f"{name}0.share{share}") for share in (0.25, 0.5)] + [(1.0, f"{name}0")]
-    curve = [f"{runs[n]['configuration']['auc']:.2f} of {share:.0%}" for share, n in shares if n in runs]
+    curve = [f"{runs[n]['configuration']['auc']:.2f} with {share:.0%}" for share, n in shares if n in runs]
     again = ", ".join(f"{value:.2f}" for value in seeds)
+    parts = ", ".join(curve)
     return [
-        f"- Task 6 with five seeds: {again}. With a part of the training trajectories: {', '.join(curve)}."
+        f"- Task 6, {len(seeds)} seeds of the MPNN: AUC {again}. By training trajectories: {parts} of them."
     ]
 
 

@@ -146,11 +146,12 @@ def draw_strain(results: Results) -> Figure:
 
 
 FIGURES = {
-    "elastic_strain": draw_strain,
-    "elastic_rollouts": draw_rollouts,
-    "elastic_learning": draw_learning,
-    "elastic_ranges": draw_ranges,
+    "elastic_strain": (draw_strain, {"strain", "motion"}),
+    "elastic_rollouts": (draw_rollouts, {"baselines"}),
+    "elastic_learning": (draw_learning, set[str]()),
+    "elastic_ranges": (draw_ranges, set[str]()),
 }
+"""Each figure with the jobs it cannot do without."""
 
 
 def fill(page: str, results: Results) -> str:
@@ -172,8 +173,9 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, default=DOCS / "figures")
     options = parser.parse_args()
     results = json.loads(options.results.read_text(encoding="utf-8"))
-    for name, draw in FIGURES.items():
-        draw(results).savefig(options.figures / f"{name}.png", dpi=150)
+    for name, (draw, needed) in FIGURES.items():
+        if needed <= results.keys():
+            draw(results).savefig(options.figures / f"{name}.png", dpi=150)
     options.page.write_text(fill(options.page.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 

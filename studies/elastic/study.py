@@ -4,8 +4,8 @@
     python studies/elastic/study.py DATA/ --work RUNS/ [--only bonds,paper,...]
 
 Every job writes RUNS/NAME.json and is not done again; results.json holds what is there. Trainings are of one
-thread. What is scored: 200 trajectories of base networks that no training saw; every contestant is given the
-first four frames and, of the others, the length along x.
+thread. What is scored: the trajectories of base networks that no training saw (`cases.py`); every contestant
+is given the first four frames and, of the others, the length along x.
 """
 
 import argparse

@@ -136,7 +136,6 @@ def size_table(results: Results) -> str:
     for size in (5, 10, 20, 50, 100):
         ours = pick(results, [f"bonds_of_{size}_{k}" for k in (1, 2, 3)], "test", "100", "r2_nu")
         paper = pick(results, [f"paper_of_{size}"] if size < 100 else ["paper_1"], "test", "100", "r2_nu")
-        paper = paper or (pick(results, ["paper_1"], "test", "100", "r2_nu") if size == 100 else [])
         rows.append([str(size), number(ours, ".4f"), number(paper), number(static(results, size))])
     runs = results.get("static_of_0", {}).get("runs")
     if runs:

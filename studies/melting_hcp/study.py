@@ -3,7 +3,7 @@
     python -m studies.melting_hcp.study RUNS/
 
 RUNS/ is the folder that `generate.py` made. Each step is kept there, so an interrupted study goes on where it
-stopped; results.json and the figures are written beside this script. About 20 core-minutes.
+stopped; results.json and the figures are written beside this script. About 40 core-minutes.
 """
 
 import shutil

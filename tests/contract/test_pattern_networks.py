@@ -77,6 +77,15 @@ class ClassifierContract:
                 network(windows, metadata)
         assert (network.eval()(windows, metadata).logits.argmax(dim=1) == labels).all()
 
+    def test_metadata_that_never_varied_in_training_do_not_swamp_the_rest(self) -> None:
+        network = self.network().eval()
+        known = torch.full((8, METADATA), 300.0)
+        network.measure(known)
+        assert network.spread.tolist() == [1.0] * METADATA
+        with torch.no_grad():
+            logits = network(self.windows(8), known + 10.0).logits
+        assert float(logits.abs().max()) < 100.0
+
     def test_both_branches_matter(self) -> None:
         network = self.network().eval()
         windows, metadata = self.windows(2), self.metadata(2)

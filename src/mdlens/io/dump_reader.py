@@ -242,9 +242,11 @@ def _to_atoms(lines: LineSource, header: FrameHeader, table: TableReader) -> Ato
 
 
 def _narrowed(types: NDArray[Any]) -> NDArray[Any]:
-    """Types as LAMMPS has them, in 32 bits; left alone if they are larger."""
+    """Types are integers of 32 bits in LAMMPS: half the memory. Larger ones are left alone."""
+    if types.dtype != np.int64:
+        return types
     span = np.iinfo(np.int32)
-    fits = len(types) and types.dtype == np.int64 and span.min <= types.min() and types.max() <= span.max
+    fits = types.min(initial=0) >= span.min and types.max(initial=0) <= span.max
     return types.astype(np.int32) if fits else types
 
 

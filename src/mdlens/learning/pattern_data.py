@@ -17,12 +17,15 @@ from mdlens.types import BoolArray, FloatArray, IntArray
 METADATA = ("nickel", "pressure", "temperature", "time", "position")
 """What is known of a window: share of Ni, GPa, K, ps, place along the sliding direction from 0 to 1."""
 
-TOLD = METADATA[:4]
-"""What a classifier is told: not the place, which it would learn by heart and fail where one is held out."""
+TOLD = ("nickel", "pressure", "temperature", "time")
+"""What a classifier is told, the first columns of `METADATA`: not the place, as no new one was ever seen."""
 
 SPLITS = ("random", "region", "seed", "condition")
 """What is held out: windows at random, a place with its own grains, a polycrystal, or a composition with its
 pressure and temperature."""
+
+FEWEST_UNITS = 5
+"""Places, polycrystals or conditions that a training part needs before one is kept for calibration."""
 
 _ARRAYS = ("images", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed")
 
@@ -148,15 +151,24 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, about
 
 
+def _units(data: PatternData, split: str) -> IntArray:
+    """Give the unit that each window belongs to in a split (N,)."""
+    found: dict[str, IntArray] = {
+        "random": np.arange(len(data)),
+        "region": data.region,
+        "seed": data.seed,
+        "condition": data.conditions(),
+    }
+    return found[split]
+
+
 def hold_back(
     data: PatternData, index: IntArray, split: str, *, share: float = 0.15, seed: int = 0
 ) -> tuple[IntArray, IntArray]:
-    """Split a training part again, for calibration: as `hold_out` does, or at random for want of units."""
+    """Split a training part again, for calibration: by the same units, or at random where they are few."""
     part = data.part(index)
-    try:
-        fit, kept = hold_out(part, split, share=share, seed=seed)
-    except InputError:
-        fit, kept = hold_out(part, "random", share=share, seed=seed)
+    few = len(np.unique(_units(part, split))) < FEWEST_UNITS
+    fit, kept = hold_out(part, "random" if few else split, share=share, seed=seed)
     return index[fit], index[kept]
 
 
@@ -182,12 +194,7 @@ def hold_out(
     """
     if split not in SPLITS:
         raise InputError(f"split must be one of {', '.join(SPLITS)}, got {split!r:.40}")
-    units = {
-        "random": np.arange(len(data)),
-        "region": data.region,
-        "seed": data.seed,
-        "condition": data.conditions(),
-    }[split]
+    units = _units(data, split)
     names = np.unique(units)
     if len(names) < 2:
         raise InputError(f"split {split} needs windows of two or more of them, got {len(names)}")

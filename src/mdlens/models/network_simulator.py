@@ -218,8 +218,8 @@ class PaperSimulator(NetworkSimulator):
         layers: Message-passing layers with weights of their own.
         width: Width of every layer.
         robust: Not published: measure accelerations by their mean absolute value and learn them by Huber's
-            loss. Where networks snap now and then, one acceleration in thousands is 10^4 times the others;
-            by the standard deviation the others are then near zero and are not learned.
+            loss. Where networks snap now and then, one acceleration in thousands is 10^3 to 10^4 times the
+            others; by the standard deviation the others are then near zero and are hardly learned.
 
     Source: arXiv 2505.21125.
     """
@@ -256,11 +256,11 @@ class PaperSimulator(NetworkSimulator):
         return move(graph, motion, motion.velocities[0] + acceleration, length_x)
 
     def loss(self, window: Window) -> Tensor:
-        """Mean squared error of the normalised acceleration in the last frame of a window.
+        """Mean squared error (or Huber's loss) of the normalised acceleration in the last frame.
 
         With more than one step, the frames before the last are predicted without gradient: the network
-        learns to come back to the true displacement from its own errors. Errors of the positions themselves
-        are left: undone in one frame, they would give the next ones a false velocity.
+        learns to come back from its own errors. The target is the true displacement, not the true position:
+        making up for an error of the position within one frame would give later ones a false velocity.
         """
         first = self.history + 1
         motion = self.start(Window(window.graph, window.positions[:first], window.boxes[:first]))

@@ -57,7 +57,9 @@ class PatternClassifier(nn.Module):
         """Take centre and spread of the metadata from training windows (windows, metadata)."""
         if metadata.shape[1]:
             self.center.copy_(metadata.mean(dim=0))
-            self.spread.copy_(metadata.std(dim=0, correction=0).clamp(min=1e-6))
+            spread = metadata.std(dim=0, correction=0)
+            varies = spread > 1e-5 * self.center.abs().clamp(min=1.0)
+            self.spread.copy_(torch.where(varies, spread, 1.0))  # what does not vary teaches no scale
 
     def see(self, windows: Tensor) -> Tensor:
         """Describe what is seen, (windows, numbers)."""

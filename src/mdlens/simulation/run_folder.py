@@ -38,9 +38,13 @@ def held_folder(folder: Path, recipe: Any) -> Iterator[None]:
     with (folder / "recipe.json").open("rb") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise FolderBusyError(
                 f"{folder}: another process is at this run: wait for it, or choose another folder"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot be locked: {error.strerror}; choose a folder on another file system"
             ) from error
         try:
             yield

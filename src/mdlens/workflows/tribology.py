@@ -123,7 +123,7 @@ def train_tribology(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
-    encoder = _encoder(config, images[train], folder, report)
+    encoder = _encoder(config, images[fit], folder, report)
     seen = encode(encoder, images) if config.reading == "latent" else images
     network = fit_classifier(
         lambda: build_classifier(config, seen.shape[1]),
