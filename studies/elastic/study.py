@@ -211,6 +211,7 @@ class Jobs:
         for size in (5, 20):
             config = self.study.config("paper", 1, 6, networks=size)
             self._training(f"paper_of_{size}", config, test=(self._test, 100))
+        self._training("paper_long", self.study.config("paper", 1, 36, **self.base), test=(self._test, 400))
         short = self.study.config("paper", 1, **self.base)
         short = replace(short, model=replace(short.model, history=1))
         self._training("paper_history_1", short, test=(self._test, 100))
