@@ -106,6 +106,14 @@ def test_columns_keep_their_lammps_names_and_kinds():
     assert "element" not in atoms.arrays
 
 
+@pytest.mark.parametrize(("largest", "kind"), [(2**31 - 1, "int32"), (2**31, "int64")])
+def test_types_take_32_bits_unless_they_are_larger(tmp_path, largest, kind):
+    path = tmp_path / "types.dump"
+    path.write_text(small(1).replace("\n2 2 3", f"\n2 {largest} 3"))
+    types = read(path)[0].arrays["type"]
+    assert (types.tolist(), str(types.dtype)) == ([1, largest], kind)
+
+
 def test_units_hold_for_later_frames_and_time_is_read():
     frames = list(read(DUMPS / "wrapped.dump"))
     assert [atoms.info["lammps_units"] for atoms in frames] == ["metal"] * 3

@@ -12,7 +12,14 @@ from mdlens.learning.mechanism_map import (
     predicted_cells,
     simulated_cells,
 )
-from mdlens.learning.pattern_data import SPLITS, PatternData, hold_out, load_patterns, save_patterns
+from mdlens.learning.pattern_data import (
+    SPLITS,
+    PatternData,
+    hold_back,
+    hold_out,
+    load_patterns,
+    save_patterns,
+)
 
 
 def windows(n=24, source="synthetic", seed=0):
@@ -51,6 +58,25 @@ def test_windows_survive_a_file(tmp_path):
         load_patterns([tmp_path / "c.npz"])
     with pytest.raises(InputError, match="cannot be read"):
         load_patterns([tmp_path / "d.npz"])
+
+
+def test_windows_for_calibration_are_whole_units_where_there_are_enough():
+    data = windows(48)
+    train, _ = hold_out(data, "condition", seed=1)
+    conditions = data.conditions()
+    assert len(np.unique(conditions[train])) < 5  # too few: at random
+    fit, kept = hold_back(data, train, "condition")
+    assert sorted([*fit, *kept]) == sorted(train)
+    assert set(conditions[fit]) & set(conditions[kept])
+    fit, kept = hold_back(data, np.arange(48), "condition")
+    assert sorted([*fit, *kept]) == list(range(48))
+    assert not set(conditions[fit]) & set(conditions[kept])
+
+
+def test_the_place_is_known_but_not_told():
+    data = windows()
+    assert data.metadata.shape == (24, 5)
+    np.testing.assert_array_equal(data.told, data.metadata[:, :4])
 
 
 def test_channels_are_the_three_directions():

@@ -1,0 +1,42 @@
+"""The command line that the studies share: what is run, what is left to another process."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from studies.running import generate, report
+
+from mdlens.simulation.run_folder import FolderBusyError
+
+
+def test_a_busy_run_is_left_to_its_process_and_the_next_is_done(monkeypatch, tmp_path, capsys):
+    done = []
+
+    def run(recipe, folder, on_progress):
+        on_progress(1, 2)
+        if recipe == "busy":
+            raise FolderBusyError(f"{folder}: another process is at this run")
+        done.append((recipe, folder))
+        folder.mkdir()
+        (folder / "trajectory.dump").touch()
+        return folder
+
+    monkeypatch.setattr(sys, "argv", ["generate.py", str(tmp_path)])
+    generate(None, {"a": "busy", "b": "free"}, run)
+    assert done == [("free", tmp_path / "b")]
+    assert "another process" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["generate.py", str(tmp_path), "--list"])
+    generate(None, {"a": "busy", "b": "free"}, run)
+    assert capsys.readouterr().out.split() == ["a", "open", "b", "done"]
+    monkeypatch.setattr(sys, "argv", ["generate.py", str(tmp_path), "--only", "c"])
+    with pytest.raises(SystemExit):
+        generate(None, {"a": "busy"}, run)
+
+
+def test_a_study_writes_its_results_beside_its_script(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["study.py", "RUNS"])
+    report(None, lambda runs: {"runs": str(runs)}, tmp_path)
+    assert (tmp_path / "results.json").read_text() == '{\n "runs": "RUNS"\n}\n'
