@@ -50,6 +50,7 @@ def main_table(results: Results) -> str:
     for label, names, part in (
         ("ours, `bonds`", seeds["bonds"], ("test",)),
         ("`paper`", seeds["paper"], ("test",)),
+        ("`paper`, trained three times as long", ["paper_long"], ("test",)),
         ("`paper`, one step", ["paper_one_step"], ("test",)),
         ("`paper`, one step, as published", ["paper_published"], ("test",)),
         ("linear, 3 weights", ["linear_1"], ("test",)),
