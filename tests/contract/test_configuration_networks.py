@@ -1,6 +1,5 @@
 """What every network of the amorphous classifier promises."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,6 @@ BOX = 5.0
 CELL = np.diag([BOX, BOX, 1.0])
 PBC = np.array([True, True, False])
 SHIFT, NONE = np.array([1.3, -0.7, 0.0]), np.zeros(3)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 System = tuple[np.ndarray, np.ndarray]

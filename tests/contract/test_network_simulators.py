@@ -1,6 +1,5 @@
 """What every simulator of elastic networks promises."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,14 +19,6 @@ from mdlens.learning.network_settings import SimulatorConfig
 from mdlens.models import NetworkSimulator, Window
 
 FRAMES = 12
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

@@ -1,6 +1,5 @@
 """What the networks of the tribology study promise."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from mdlens.models.files import read_network, restore, save_network
 from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier
 
 CLASSES, METADATA = 4, 3
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def images(n: int, channels: int = 3, size: int = 32) -> torch.Tensor:

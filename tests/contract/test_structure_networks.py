@@ -1,6 +1,5 @@
 """What every network of the structure classifier promises."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,6 @@ from mdlens.learning.fit import predict_logits
 from mdlens.models import ByteNeighborsCNN, CompactNeighborsCNN, PublishedNeighborsCNN
 
 CLASSES = ("a", "b", "c")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class NetworkContract:

@@ -112,7 +112,7 @@ def test_a_shell_is_as_large_as_its_structure() -> None:
 
 
 def test_an_extra_that_is_not_there_is_named(heating: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ovito.io.ase", None)
+    monkeypatch.setitem(sys.modules, "ovito.data", None)
     with pytest.raises(MissingExtraError, match=r"needs ovito.*mdlens\[ovito\]"):
         numbers(heating, LabelsConfig(from_="ptm", classes={"fcc": "fcc"}))
 

@@ -1,7 +1,6 @@
 """Splits, selections, rollouts that come apart, scores and the static network."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,13 +32,7 @@ from mdlens.models import LinearSimulator, NetworkProperty, PaperSimulator
 from mdlens.models.implicit_solve import solve_symmetric
 from mdlens.models.network_simulator import RunningMoments, RunningScale
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache

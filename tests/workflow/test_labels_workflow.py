@@ -195,7 +195,7 @@ def test_labels_that_make_no_sense_stop_a_run(folder: Path, old: str, new: str, 
 
 
 def test_a_missing_extra_stops_a_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ovito.io.ase", None)
+    monkeypatch.setitem(sys.modules, "ovito.data", None)
     labels = 'from = "ptm"\nclasses = {sc = "crystal", other = "liquid"}'
     (folder / "ptm.toml").write_text(config().replace('from = "frames"', labels))
     with pytest.raises(MissingExtraError, match="ovito"):

@@ -36,19 +36,9 @@ def match_templates(atoms: Atoms, structures: Iterable[str]) -> tuple[NDArray[np
 
     Source: Larsen, Schmidt and Schiotz, Modelling Simul. Mater. Sci. Eng. 24, 055007 (2016).
     """
-    try:
-        from ovito.io.ase import ase_to_ovito
-        from ovito.modifiers import PolyhedralTemplateMatchingModifier
-    except ImportError as error:
-        raise MissingExtraError("ovito", "ovito") from error
-    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=0.0, output_rmsd=True)
-    wanted = {NUMBERS[name] for name in structures} - {0}
-    for number in range(1, len(NUMBERS)):
-        modifier.structures[number].enabled = number in wanted
-    data: Any = ase_to_ovito(Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
-    data.apply(modifier)
-    found = np.asarray(data.particles["Structure Type"], np.int64)
-    return found, np.asarray(data.particles["RMSD"], np.float64)
+    particles = _matched(atoms, structures, rmsd_cutoff=0.0, output_rmsd=True)
+    found = np.asarray(particles["Structure Type"], np.int64)
+    return found, np.asarray(particles["RMSD"], np.float64)
 
 
 def match_orientations(
@@ -73,12 +63,19 @@ def match_orientations(
 
     Source: Larsen, Schmidt and Schiotz, Modelling Simul. Mater. Sci. Eng. 24, 055007 (2016).
     """
+    particles = _matched(atoms, structures, rmsd_cutoff=rmsd_cutoff, output_orientation=True)
+    found = np.asarray(particles["Structure Type"], np.int64)
+    return found, from_ovito(np.asarray(particles["Orientation"]))
+
+
+def _matched(atoms: Atoms, structures: Iterable[str], **options: Any) -> Any:
+    """OVITO's particles after the match, with options of its modifier."""
     try:
         from ovito.data import DataCollection
         from ovito.modifiers import PolyhedralTemplateMatchingModifier
     except ImportError as error:
         raise MissingExtraError("ovito", "ovito") from error
-    modifier = PolyhedralTemplateMatchingModifier(rmsd_cutoff=rmsd_cutoff, output_orientation=True)
+    modifier = PolyhedralTemplateMatchingModifier(**options)
     wanted = {NUMBERS[name] for name in structures} - {0}
     for number in range(1, len(NUMBERS)):
         modifier.structures[number].enabled = number in wanted
@@ -87,5 +84,4 @@ def match_orientations(
     particles = data.create_particles(count=len(atoms))
     particles.create_property("Position", data=atoms.positions)
     data.apply(modifier)
-    found = np.asarray(data.particles["Structure Type"], np.int64)
-    return found, from_ovito(np.asarray(data.particles["Orientation"]))
+    return data.particles
