@@ -78,14 +78,14 @@ class Output {
 
 using mdlens::NeighborSearch;
 
-void new_search(NeighborSearch* self, Input<double, 2> positions, Input<double, 2> cell, Input<bool, 1> pbc) {
+void new_search(NeighborSearch* self, Input<double, 2> positions, Input<double, 2> cell, Input<bool, 1> pbc, int threads) {
   if (positions.shape(1) != 3 || cell.shape(0) != 3 || cell.shape(1) != 3 || pbc.shape(0) != 3)
     throw nb::value_error("positions must be (N, 3), cell (3, 3) and pbc (3,)");
   mdlens::Box box{};
   std::copy(cell.data(), cell.data() + 9, box.cell.begin());
   std::copy(pbc.data(), pbc.data() + 3, box.periodic.begin());
   const nb::gil_scoped_release no_gil;
-  new (self) NeighborSearch(positions.data(), positions.shape(0), box);
+  new (self) NeighborSearch(positions.data(), positions.shape(0), box, threads);
 }
 
 nb::tuple pairs(const NeighborSearch& search, double cutoff, int threads) {
@@ -145,7 +145,7 @@ nb::object spatial_order(const nb::handle& self) {
 
 void bind_neighbors(nb::module_& m) {
   nb::class_<NeighborSearch>(m, "NeighborSearch")
-      .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"))
+      .def("__init__", &new_search, nb::arg("positions"), nb::arg("cell"), nb::arg("pbc"), nb::arg("threads") = 1)
       .def("__len__", &NeighborSearch::size)
       .def_prop_ro("spatial_order", &spatial_order)
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))

@@ -199,9 +199,9 @@ struct NeighborSearch::Impl : SearchIndex {
   }
 };
 
-NeighborSearch::NeighborSearch(const double* positions, std::size_t n, const Box& box) {
+NeighborSearch::NeighborSearch(const double* positions, std::size_t n, const Box& box, int threads) {
   if (n >= std::numeric_limits<std::int32_t>::max()) throw std::invalid_argument("more than 2^31 atoms in one system");
-  impl_ = std::make_unique<Impl>(positions, n, box);
+  impl_ = std::make_unique<Impl>(positions, n, box, threads);
 }
 
 NeighborSearch::~NeighborSearch() = default;

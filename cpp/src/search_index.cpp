@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 
 namespace mdlens {
@@ -26,13 +27,22 @@ Cells cells_to_wrap(const Lattice& lattice, const double* position) {
   return cells;
 }
 
-std::vector<Vec> wrapped(const Lattice& lattice, const double* positions, std::size_t n) {
+std::vector<Vec> wrapped(const Lattice& lattice, const double* positions, std::size_t n, int threads) {
   std::vector<Vec> points(n);
-  for (std::size_t a = 0; a < n; ++a) {
-    const Vec offset = lattice.offset(cells_to_wrap(lattice, positions + 3 * a));
-    for (int k = 0; k < 3; ++k) points[a][k] = positions[3 * a + k] + offset[k];
-  }
+  parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (std::size_t a = begin; a < end; ++a) {
+      const Vec offset = lattice.offset(cells_to_wrap(lattice, positions + 3 * a));
+      for (int k = 0; k < 3; ++k) points[a][k] = positions[3 * a + k] + offset[k];
+    }
+  });
   return points;
+}
+
+Vec lattice_coordinates(const Lattice& lattice, const Vec& x) { return {lattice.fractional(0, x), lattice.fractional(1, x), lattice.fractional(2, x)}; }
+
+Shift wrap_of(const Lattice& lattice, const double* position) {
+  const Cells shift = lattice.given_shift(cells_to_wrap(lattice, position));
+  return {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])};
 }
 
 }  // namespace
@@ -43,24 +53,34 @@ std::int32_t to_shift(std::int64_t value) {
   return static_cast<std::int32_t>(value);
 }
 
-SearchIndex::SearchIndex(const double* positions, std::size_t n, const Box& box)
-    : lattice(box), identity(next_identity()), tree(wrapped(lattice, positions, n)), wraps(n) {
-  for (std::size_t a = 0; a < n; ++a) {
-    const Cells shift = lattice.given_shift(cells_to_wrap(lattice, positions + 3 * a));
-    wraps.set(static_cast<std::size_t>(tree.slot[a]), {to_shift(shift[0]), to_shift(shift[1]), to_shift(shift[2])});
-  }
+SearchIndex::SearchIndex(const double* positions, std::size_t n, const Box& box, int threads)
+    : lattice(box),
+      identity(next_identity()),
+      tree(wrapped(lattice, positions, n, threads), threads),
+      wraps(n, threads, [&](std::size_t slot) { return wrap_of(lattice, positions + 3 * static_cast<std::size_t>(tree.atom[slot])); }) {
   if (n == 0) return;
   diagonal = tree.bounds[1].diagonal();
   for (int k = 0; k < 3; ++k) magnitude = std::max({magnitude, std::abs(tree.bounds[1].low[k]), std::abs(tree.bounds[1].high[k])});
   for (int d = 0; d < 3; ++d) {
     low_fraction[d] = std::numeric_limits<double>::infinity();
     high_fraction[d] = -std::numeric_limits<double>::infinity();
-    for (std::size_t s = 0; s < n; ++s) {
-      const double f = lattice.fractional(d, tree.point(s));
-      low_fraction[d] = std::min(low_fraction[d], f);
-      high_fraction[d] = std::max(high_fraction[d], f);
-    }
   }
+  std::mutex extremes;
+  parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    Vec low = lattice_coordinates(lattice, tree.point(begin)), high = low;
+    for (std::size_t s = begin + 1; s < end; ++s) {
+      const Vec f = lattice_coordinates(lattice, tree.point(s));
+      for (int d = 0; d < 3; ++d) {
+        low[d] = std::min(low[d], f[d]);
+        high[d] = std::max(high[d], f[d]);
+      }
+    }
+    const std::scoped_lock lock(extremes);
+    for (int d = 0; d < 3; ++d) {
+      low_fraction[d] = std::min(low_fraction[d], low[d]);
+      high_fraction[d] = std::max(high_fraction[d], high[d]);
+    }
+  });
 }
 
 void SearchIndex::image_range(const Bounds& around, double radius, Cells& from, Cells& to) const {

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "lattice.hpp"
+#include "mdlens/parallel.hpp"
 #include "tree.hpp"
 
 namespace mdlens {
@@ -21,29 +23,31 @@ std::int32_t to_shift(std::int64_t value);
 // A translation per slot. Nearly all are of a cell or none, so three bytes hold them, until one does not fit.
 class Wraps {
  public:
-  explicit Wraps(std::size_t n) : near_(n) {}
+  // shift_of(slot) is called once or twice for each slot, from any thread.
+  template <class ShiftOf>
+  Wraps(std::size_t n, int threads, const ShiftOf& shift_of) : near_(n) {
+    std::atomic<bool> all_fit{true};
+    parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t slot = begin; slot < end; ++slot) {
+        const Shift shift = shift_of(slot);
+        if (!std::all_of(shift.begin(), shift.end(), [](std::int32_t value) { return value >= -128 && value <= 127; })) all_fit = false;
+        for (int k = 0; k < 3; ++k) near_[slot][k] = static_cast<std::int8_t>(shift[k]);
+      }
+    });
+    if (all_fit) return;
+    near_ = {};
+    far_.resize(n);
+    parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t slot = begin; slot < end; ++slot) far_[slot] = shift_of(slot);
+    });
+  }
 
   Shift operator[](std::size_t slot) const {
     if (!far_.empty()) return far_[slot];
     return {near_[slot][0], near_[slot][1], near_[slot][2]};
   }
 
-  void set(std::size_t slot, const Shift& shift) {
-    const bool fits = std::all_of(shift.begin(), shift.end(), [](std::int32_t value) { return value >= -128 && value <= 127; });
-    if (fits && far_.empty()) {
-      for (int k = 0; k < 3; ++k) near_[slot][k] = static_cast<std::int8_t>(shift[k]);
-    } else {
-      if (far_.empty()) widen();
-      far_[slot] = shift;
-    }
-  }
-
  private:
-  void widen() {
-    for (const auto& shift : near_) far_.push_back({shift[0], shift[1], shift[2]});
-    near_ = {};
-  }
-
   std::vector<std::array<std::int8_t, 3>> near_;
   std::vector<Shift> far_;
 };
@@ -57,7 +61,7 @@ struct SearchIndex {
   double magnitude = 0.0;               // largest coordinate: sets the rounding error of a distance
   double diagonal = 0.0;
 
-  SearchIndex(const double* positions, std::size_t n, const Box& box);
+  SearchIndex(const double* positions, std::size_t n, const Box& box, int threads);
 
   // The images of the cell that can hold atoms closer than `radius` to `around`, as a range per direction.
   void image_range(const Bounds& around, double radius, Cells& from, Cells& to) const;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "mdlens/parallel.hpp"
+
 namespace mdlens {
 
 namespace {
@@ -32,7 +34,8 @@ int widest_axis(const Bounds& box) {
   return side[0] >= side[1] ? (side[0] >= side[2] ? 0 : 2) : (side[1] >= side[2] ? 1 : 2);
 }
 
-void split(Tree& tree, std::vector<Item>& items, std::size_t node) {
+// Sets the bounds of a node and, above the leaves, halves its atoms between its children.
+void halve(Tree& tree, std::vector<Item>& items, std::size_t node) {
   const std::size_t begin = tree.begin_of(node), end = tree.end_of(node);
   tree.bounds[node] = bounds_of(items.data() + begin, items.data() + end);
   if (node >= tree.first_leaf()) return;
@@ -40,8 +43,22 @@ void split(Tree& tree, std::vector<Item>& items, std::size_t node) {
   const int axis = widest_axis(tree.bounds[node]);
   std::nth_element(items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + middle, items.begin() + static_cast<std::ptrdiff_t>(end),
                    [axis](const Item& a, const Item& b) { return a.point[axis] < b.point[axis] || (a.point[axis] == b.point[axis] && a.atom < b.atom); });
-  split(tree, items, 2 * node);
-  split(tree, items, 2 * node + 1);
+}
+
+void sort_branch(Tree& tree, std::vector<Item>& items, std::size_t node) {
+  halve(tree, items, node);
+  if (node >= tree.first_leaf()) return;
+  sort_branch(tree, items, 2 * node);
+  sort_branch(tree, items, 2 * node + 1);
+}
+
+// Level by level until there are branches enough for every thread, then branch by branch: a node does the same whoever does it, and when.
+void sort_into_cells(Tree& tree, std::vector<Item>& items, int threads) {
+  const auto enough = 4 * static_cast<std::size_t>(resolve_threads(threads, items.size() / kAtomGrain));
+  std::size_t nodes = 1;  // of this level: [nodes, 2 nodes)
+  for (; nodes < enough && nodes < tree.first_leaf() && items.size() / nodes > kAtomGrain; nodes *= 2)
+    parallel_for(nodes, 1, threads, [&](std::size_t begin, std::size_t, int) { halve(tree, items, nodes + begin); });
+  parallel_for(nodes, 1, threads, [&](std::size_t begin, std::size_t, int) { sort_branch(tree, items, nodes + begin); });
 }
 
 }  // namespace
@@ -50,24 +67,27 @@ double Bounds::longest() const { return std::max({high[0] - low[0], high[1] - lo
 
 double Bounds::diagonal() const { return std::sqrt(dot({high[0] - low[0], high[1] - low[1], high[2] - low[2]}, {high[0] - low[0], high[1] - low[1], high[2] - low[2]})); }
 
-Tree::Tree(std::vector<Vec> points) : atom(points.size()) {
+Tree::Tree(std::vector<Vec> points, int threads) : atom(points.size()) {
   const std::size_t n = points.size();
   while ((n >> depth) >= kCellAtoms) ++depth;
   bounds.resize(2 * first_leaf());
   std::vector<Item> items(n);
-  for (std::size_t a = 0; a < n; ++a) items[a] = {points[a], static_cast<std::int32_t>(a)};
+  parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (std::size_t a = begin; a < end; ++a) items[a] = {points[a], static_cast<std::int32_t>(a)};
+  });
   points = std::vector<Vec>();
-  if (n > 0) split(*this, items, 1);
+  if (n > 0) sort_into_cells(*this, items, threads);
   for (auto* values : {&x, &y, &z}) values->resize(n);
-  for (std::size_t s = 0; s < n; ++s) {
-    x[s] = items[s].point[0];
-    y[s] = items[s].point[1];
-    z[s] = items[s].point[2];
-    atom[s] = items[s].atom;
-  }
-  items = std::vector<Item>();
   slot.resize(n);
-  for (std::size_t s = 0; s < n; ++s) slot[static_cast<std::size_t>(atom[s])] = static_cast<std::int32_t>(s);
+  parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (std::size_t s = begin; s < end; ++s) {
+      x[s] = items[s].point[0];
+      y[s] = items[s].point[1];
+      z[s] = items[s].point[2];
+      atom[s] = items[s].atom;
+      slot[static_cast<std::size_t>(atom[s])] = static_cast<std::int32_t>(s);
+    }
+  });
 }
 
 std::size_t Tree::begin_of(std::size_t node) const {

@@ -12,6 +12,9 @@
 
 namespace mdlens {
 
+// So many atoms are worth a thread of their own while the tree is built.
+constexpr std::size_t kAtomGrain = 4096;
+
 struct Bounds {
   Vec low, high;
   double longest() const;
@@ -37,8 +40,8 @@ struct Tree {
   std::vector<std::int32_t> slot;    // atom -> slot
   std::vector<Bounds> bounds;        // by node
 
-  // Takes the points over and frees them as soon as they are sorted.
-  explicit Tree(std::vector<Vec> points);
+  // Takes the points over and frees them as soon as they are copied. The tree does not depend on the number of threads.
+  Tree(std::vector<Vec> points, int threads);
 
   std::size_t size() const { return atom.size(); }
   std::size_t first_leaf() const { return std::size_t{1} << depth; }

@@ -193,6 +193,28 @@ void test_pairs_are_symmetric_at_the_cutoff() {
   }
 }
 
+void test_threads_change_nothing() {
+  const std::size_t n = 40000;  // enough for several levels of the tree to be shared out
+  for (const Box& box : kBoxes) {
+    auto positions = random_positions(n, 11, 30.0);
+    positions[0] += 300 * 30.0;  // too many cells away for a byte, where it is wrapped
+    const NeighborSearch one(positions.data(), n, box, 1);
+    for (const int threads : {2, 3, 0}) {
+      const NeighborSearch many(positions.data(), n, box, threads);
+      CHECK(many.spatial_order() == one.spatial_order());
+      std::vector<Neighbor> expected, found;
+      for (std::size_t atom = 0; atom < n; atom += 1999) {
+        one.nearest(atom, 20, expected);
+        many.nearest(atom, 20, found);
+        CHECK(found.size() == expected.size());
+        for (std::size_t k = 0; k < found.size(); ++k)
+          CHECK(found[k].distance2 == expected[k].distance2 && found[k].vector == expected[k].vector && found[k].index == expected[k].index &&
+                found[k].shift == expected[k].shift);
+      }
+    }
+  }
+}
+
 void test_wrong_input() {
   const double origin[3] = {0, 0, 0};
   const double nan[3] = {0, std::numeric_limits<double>::quiet_NaN(), 0};
@@ -209,5 +231,6 @@ int main() {
   test_coincident_atoms();
   test_far_atom_costs_nothing();
   test_pairs_are_symmetric_at_the_cutoff();
+  test_threads_change_nothing();
   test_wrong_input();
 }

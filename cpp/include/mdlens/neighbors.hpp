@@ -38,8 +38,8 @@ struct Surroundings {
 class NeighborSearch {
  public:
   // Positions may lie anywhere; a cell vector that is not periodic may be zero. Throws std::invalid_argument for positions that are not finite or too
-  // many cells away for a 32-bit shift, and for a periodic cell without volume.
-  NeighborSearch(const double* positions, std::size_t n, const Box& box);
+  // many cells away for a 32-bit shift, and for a periodic cell without volume. threads <= 0 means one per hardware thread; no answer depends on them.
+  NeighborSearch(const double* positions, std::size_t n, const Box& box, int threads = 1);
   ~NeighborSearch();
   NeighborSearch(NeighborSearch&&) noexcept;
 

@@ -41,7 +41,7 @@ class MapSource:
         self.isa = isa
         positions, cell, pbc = validate_system(atoms.positions, atoms.cell.array, atoms.pbc)
         self._kinds, self._weights = _kinds(atoms, settings.channels)
-        self._search = _core.NeighborSearch(positions, cell, pbc)
+        self._search = _core.NeighborSearch(positions, cell, pbc, threads)
         self.order: Int32Array = self._search.spatial_order
 
     def __len__(self) -> int:

@@ -76,7 +76,7 @@ def find_pairs(
     """
     if not 0.0 < cutoff < float("inf"):
         raise InputError(f"cutoff must be a positive length, got {cutoff}")
-    search = _core.NeighborSearch(*validate_system(positions, cell, pbc))
+    search = _core.NeighborSearch(*validate_system(positions, cell, pbc), threads)
     return Pairs(*search.pairs(float(cutoff), threads))
 
 
@@ -103,5 +103,5 @@ def find_nearest(
     """
     if k < 0:
         raise InputError(f"k must not be negative, got {k}")
-    search = _core.NeighborSearch(*validate_system(positions, cell, pbc))
+    search = _core.NeighborSearch(*validate_system(positions, cell, pbc), threads)
     return Nearest(*search.nearest(int(k), threads))
