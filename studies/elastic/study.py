@@ -207,14 +207,15 @@ class Jobs:
         self._training("paper_published", published, test=(self._test, 100))
 
     def _variants(self) -> None:
-        """The published network with fewer networks and with a shorter memory."""
+        """The published network with fewer networks, trained longer, and with shorter memories."""
         for size in (5, 20):
             config = self.study.config("paper", 1, 6, networks=size)
             self._training(f"paper_of_{size}", config, test=(self._test, 100))
         self._training("paper_long", self.study.config("paper", 1, 36, **self.base), test=(self._test, 400))
-        short = self.study.config("paper", 1, **self.base)
-        short = replace(short, model=replace(short.model, history=1))
-        self._training("paper_history_1", short, test=(self._test, 100))
+        for history in (1, 2):
+            short = self.study.config("paper", 1, **self.base)
+            short = replace(short, model=replace(short.model, history=history))
+            self._training(f"paper_history_{history}", short, test=(self._test, 100))
 
     def _trained(self, variant: str) -> NetworkSimulator:
         return self.study.train(f"{variant}_1", self.study.config(variant, 1, **self.base))[0]

@@ -71,13 +71,24 @@ def sign_table(results: Results) -> str:
     for label, names, part in (
         ("ours, `bonds`", ["bonds_1", "bonds_2", "bonds_3"], ("test",)),
         ("`paper`", ["paper_1", "paper_2", "paper_3"], ("test",)),
-        ("`paper`, history 1", ["paper_history_1"], ("test",)),
         ("linear, 3 weights", ["linear_1"], ("test",)),
         ("linear response", ["baselines"], ("linear_response",)),
     ):
         keys = ("mae_auxetic", "mae_ordinary", "r2_nu")
         rows.append([label, *(number(at(results, names, part, 100, key), ".4f") for key in keys)])
     return table(["frame 100", "error of auxetic networks", "of the others", "R², all"], rows)
+
+
+def history_table(results: Results) -> str:
+    """The published network with one, two and three displacements of every node as its memory."""
+    rows = []
+    for history, names in ((1, ["paper_history_1"]), (2, ["paper_history_2"]), (3, ["paper_1"])):
+        one = number(pick(results, names, "test", "one_step", "mse_relative"), ".1e")
+        errors = [number(pick(results, names, "test", str(s), "mse_relative"), ".2f") for s in (20, 100)]
+        scores = [number(pick(results, names, "test", str(step), "r2_nu"), ".4f") for step in (20, 100)]
+        rows.append([str(history), one, *errors, *scores])
+    head = ["history", "one step / frozen", "MSE / frozen at 20", "at 100", "R² at 20", "R² at 100"]
+    return table(head, rows)
 
 
 def range_table(results: Results) -> str:
@@ -202,6 +213,7 @@ def design_table(results: Results) -> str:
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "simulators": main_table,
     "signs": sign_table,
+    "histories": history_table,
     "ranges": range_table,
     "sets": set_table,
     "sizes": size_table,
