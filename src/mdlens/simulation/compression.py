@@ -142,7 +142,7 @@ class _NetworkEngine(Session):
 
 @contextmanager
 def _network_engine(network: ElasticNetwork) -> Iterator[_NetworkEngine]:
-    lmp = start_lammps(["-log", "none", "-screen", "none", "-nocite"])
+    lmp = start_lammps()
     try:
         yield _NetworkEngine(lmp, network)
     finally:

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
 from mdlens.simulation.potentials import Potential
-from mdlens.simulation.session import Session, start_lammps
+from mdlens.simulation.session import Session, accelerator, start_lammps
 from mdlens.types import FloatArray
 
 
@@ -74,7 +74,7 @@ def engine(atoms: Atoms, potential: Potential) -> Iterator[Engine]:
         MissingExtraError: If the ``simulate`` extra is not installed.
         InputError: If LAMMPS refuses the system.
     """
-    lmp = start_lammps(["-log", "none", "-screen", "none", "-nocite", "-sf", "opt"])
+    lmp = start_lammps(accelerator())
     try:
         yield Engine(lmp, atoms, potential)
     finally:

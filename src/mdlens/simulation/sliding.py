@@ -12,7 +12,7 @@ from ase.data import atomic_masses, atomic_numbers
 from mdlens.errors import InputError
 from mdlens.simulation.polycrystals import Film, columnar_film, random_film, rough_body
 from mdlens.simulation.potentials import find_potential_file
-from mdlens.simulation.session import Session, start_lammps
+from mdlens.simulation.session import Session, accelerator, start_lammps
 from mdlens.types import IntArray
 
 BASE, MOBILE, COUNTERBODY = 0, 1, 2
@@ -348,7 +348,7 @@ def _mass(element: str) -> float:
 
 @contextmanager
 def _engine(atoms: Atoms, recipe: SlidingRecipe) -> Iterator[_Contact]:
-    lmp = start_lammps(["-log", "none", "-screen", "none", "-nocite", "-sf", "opt"])
+    lmp = start_lammps(accelerator())
     try:
         yield _Contact(lmp, atoms, recipe)
     finally:
