@@ -5,7 +5,8 @@
 For every split (random, region, seed, condition) and seed: the autoencoder's vector with metadata, the image
 with metadata, the same with the place among the metadata, and the baselines: majority, metadata alone, image
 alone, 32 principal components with logistic regression, hand features with logistic regression.
-Also the reconstruction for 8, 16, 32 and 64 numbers. The file says whether its windows are of MD or
+Also the reconstruction for 8, 16, 32 and 64 numbers; every condition of the map predicted from the others;
+and how many labels change when the thresholds move. The file says whether its windows are of MD or
 synthetic; the two are never joined. A split that the data does not allow is left out, and said so. Done
 parts are kept: the same command goes on after an interruption.
 """
@@ -13,6 +14,7 @@ parts are kept: the same command goes on after an interruption.
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mdlens.descriptors.deformation import PATTERNS
+from mdlens.descriptors.deformation import PATTERNS, Thresholds, judge
 from mdlens.errors import InputError
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.pattern_data import METADATA, SPLITS, TOLD, PatternData, hold_out, load_patterns
@@ -35,7 +37,7 @@ from mdlens.learning.pattern_fit import (
     softmax,
 )
 from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier
-from mdlens.workflows.tribology import reconstruction_quality, score
+from mdlens.workflows.tribology import predict_conditions, reconstruction_quality, score
 
 IMAGE = "xyz"
 LATENTS = (8, 16, 32, 64)
@@ -116,6 +118,41 @@ def contestants(
     }  # fmt: skip
 
 
+def moved_labels(data: PatternData) -> dict[str, float]:
+    """Share of labels that change when thresholds move by 25 %: all together, and each alone."""
+    names = PATTERNS[1:]
+    start = asdict(Thresholds())
+    moves = {f"all {sign}": dict.fromkeys(names, f) for sign, f in (("-25%", 0.75), ("+25%", 1.25))}
+    moves |= {f"{n} {sign}": {n: f} for n in names for sign, f in (("-25%", 0.75), ("+25%", 1.25))}
+    changed = {}
+    for what, factors in moves.items():
+        thresholds = Thresholds(**{n: start[n] * factors.get(n, 1.0) for n in names})
+        found = [judge(dict(zip(names, row, strict=True)), thresholds).label for row in data.scores]
+        changed[what] = float(np.mean(np.array(found) != data.labels))
+    return changed
+
+
+def left_out_cells(data: PatternData, members: int, epochs: int) -> list[dict[str, Any]]:
+    """Every condition predicted from all others, by the ensemble of the map."""
+    conditions = data.conditions()
+    rows = []
+    for number in np.unique(conditions):
+        inside = conditions == number
+        wanted = data.told[inside].mean(axis=0, keepdims=True)
+        others = data.part(np.flatnonzero(~inside))
+        chances = predict_conditions(others, wanted, members=members, epochs=epochs, seed=0)[:, 0]
+        shares = np.bincount(data.labels[inside], minlength=CLASSES) / inside.sum()
+        mean = chances.mean(axis=0)
+        best = int(mean.argmax())
+        rows.append(
+            dict(zip(("nickel", "pressure", "temperature"), map(float, wanted[0, :3]), strict=True))
+            | {"found": PATTERNS[int(shares.argmax())], "found_share": float(shares.max())}
+            | {"predicted": PATTERNS[best], "probability": float(mean[best])}
+            | {"members": [float(v) for v in chances[:, best]], "share_of_predicted": float(shares[best])}
+        )
+    return rows
+
+
 def main() -> None:
     """Fill the table and write it after every part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -130,6 +167,7 @@ def main() -> None:
     results["windows"] = len(data)
     results["labels"] = {p: int((data.labels == k).sum()) for k, p in enumerate(PATTERNS)}
     results["ambiguous"] = float(data.ambiguous.mean())
+    results["moved_thresholds"] = moved_labels(data)
     scores = results.setdefault("scores", {})
     for split in SPLITS:
         for seed in range(arguments.seeds):
@@ -148,6 +186,8 @@ def main() -> None:
             }
             write_whole(arguments.out, json.dumps(results, indent=1) + "\n")
             print(name, {who: round(s["accuracy"], 3) for who, s in scores[name].items()}, flush=True)
+    if "left_out_cells" not in results:
+        results["left_out_cells"] = left_out_cells(data, members=arguments.seeds, epochs=arguments.epochs)
     drawn = results.setdefault("reconstruction", {})
     train, test = hold_out(data, "random", seed=0)
     images = data.channels(IMAGE)

@@ -174,5 +174,8 @@ def test_a_sliding_run_is_labelled(tmp_path):
     assert data.images.shape[1:] == (64, 64, 9)
     assert (data.images.reshape(4, -1, 9).max(axis=2) > 0).mean() > 0.2
     np.testing.assert_allclose(data.metadata[0, :3], [0.25, 0.6, 300])
+    small = label_runs([tmp_path / "run"], tmp_path / "small.npz", windows=2, size=32)
+    assert small.images.shape[1:] == (32, 32, 9)
+    np.testing.assert_array_equal(small.scores, data.scores)
     with pytest.raises(InputError, match="no run"):
         label_runs([tmp_path], tmp_path / "other.npz")

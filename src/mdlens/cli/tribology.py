@@ -84,6 +84,7 @@ def label(
         typer.Argument(metavar="[RUN]...", show_default=False, help="Folders of mdlens simulate sliding."),
     ] = None,
     windows: Annotated[int, typer.Option(help="Windows side by side.", min=1)] = 2,
+    size: Annotated[int, typer.Option(help="Rows and columns of an image.", min=16, max=1024)] = 64,
     frames: Frames = None,
     synthetic: Annotated[
         int, typer.Option(help="Instead of RUNs: so many runs of the synthetic generator.", min=0)
@@ -103,11 +104,11 @@ def label(
         raise InputError(f"{out}: windows are written to .npz files")
     with _bar("windows") as show:
         if synthetic:
-            data = synthetic_patterns(out, runs=synthetic, seed=seed, on_run=show)
+            data = synthetic_patterns(out, runs=synthetic, seed=seed, size=size, on_run=show)
         else:
             thresholds = Thresholds(**{k: scale * v for k, v in asdict(Thresholds()).items()})
             data = label_runs(
-                runs or [], out, windows=windows, frames=frames, thresholds=thresholds,
+                runs or [], out, windows=windows, size=size, frames=frames, thresholds=thresholds,
                 on_frame=lambda run, frame: show(frame, None),
             )  # fmt: skip
     table = Table()

@@ -52,6 +52,7 @@ def label_runs(
     out: Path,
     *,
     windows: int = 2,
+    size: int = SIZE,
     frames: str | None = None,
     thresholds: Thresholds | None = None,
     on_frame: Callable[[str, int], None] = lambda run, frame: None,
@@ -65,6 +66,7 @@ def label_runs(
         folders: Of runs, as ``mdlens simulate sliding`` leaves them.
         out: File of windows (.npz).
         windows: Number of windows side by side.
+        size: Rows and columns of a window's image.
         frames: Which frames; the first one of the file is always the reference.
         thresholds: Where patterns begin.
         on_frame: Called with the name of the run and the number of the frame.
@@ -83,7 +85,7 @@ def label_runs(
             now = _frame(atoms)
             time = atoms.info["timestep"] * recipe.timestep
             for window in range(windows):
-                row = _window(start, now, recipe, window, windows, thresholds)
+                row = _window(start, now, recipe, (window, windows), size, thresholds)
                 place = (window + 0.5) / windows
                 row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
@@ -235,16 +237,17 @@ def _frame(atoms: Atoms) -> _Frame:
 
 
 def _window(
-    start: _Frame, now: _Frame, recipe: SlidingRecipe, window: int, windows: int,
+    start: _Frame, now: _Frame, recipe: SlidingRecipe, which: tuple[int, int], size: int,
     thresholds: Thresholds | None,
 ) -> dict[str, Any]:  # fmt: skip
+    window, windows = which
     width = recipe.length / windows
     x = now.atoms.positions[:, 0] % recipe.length
     inside = (x >= window * width) & (x < (window + 1) * width) & (now.atoms.arrays["region"] == MOBILE)
     scores = pattern_scores(
         _state(start, inside), _state(now, inside), speed=recipe.speed, dimension=2 if recipe.columnar else 3
     )
-    pixel = width / SIZE
+    pixel = width / size
     top = float(start.atoms.positions[:, 2].max()) + _ABOVE
     section = cut(
         np.stack([x, now.atoms.positions[:, 1], now.atoms.positions[:, 2]], axis=1),

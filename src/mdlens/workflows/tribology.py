@@ -326,7 +326,7 @@ def draw_map(
     if members:
         wanted = _between(data, slider)
         if len(wanted):
-            chances = _ensemble(data, wanted, members, epochs, seed)
+            chances = predict_conditions(data, wanted, members=members, epochs=epochs, seed=seed).mean(axis=0)
             column = wanted[:, METADATA.index(slider)]
             cells += predicted_cells(chances, wanted[:, 0], wanted[:, 1], column)
     steps = characteristic_pressures(data.labels, nickel, pressure, data.run, seed=seed)
@@ -369,11 +369,26 @@ def _between(data: PatternData, slider: str) -> FloatArray:
     return np.array(rows).reshape(-1, len(TOLD))
 
 
-def _ensemble(data: PatternData, wanted: FloatArray, members: int, epochs: int, seed: int) -> FloatArray:
-    """Mean probabilities of classifiers that see metadata alone, each fitted to runs drawn again."""
+def predict_conditions(
+    data: PatternData, wanted: FloatArray, *, members: int, epochs: int, seed: int
+) -> FloatArray:
+    """Probabilities of the patterns under conditions, by an ensemble that sees metadata alone.
+
+    Every member is fitted to runs drawn again, so that the members differ by what the runs leave open.
+
+    Args:
+        data: What is known.
+        wanted: Conditions in the order of `TOLD` (M, 4).
+        members: Of the ensemble.
+        epochs: Of each.
+        seed: Of draws and weights.
+
+    Returns:
+        One probability for each member, condition and pattern (members, M, patterns).
+    """
     rng = np.random.default_rng(seed)
     runs = np.unique(data.run)
-    total = np.zeros((len(wanted), len(PATTERNS)))
+    chances = np.zeros((members, len(wanted), len(PATTERNS)))
     for member in range(members):
         drawn = np.concatenate([np.flatnonzero(data.run == r) for r in rng.choice(runs, len(runs))])
         network = fit_classifier(
@@ -384,6 +399,5 @@ def _ensemble(data: PatternData, wanted: FloatArray, members: int, epochs: int, 
             PatternFitSettings(epochs=epochs, seed=seed + member),
             classes=len(PATTERNS),
         )
-        total += softmax(logits_of(network, np.zeros((len(wanted), 0), np.float32), wanted))
-    mean: FloatArray = total / members
-    return mean
+        chances[member] = softmax(logits_of(network, np.zeros((len(wanted), 0), np.float32), wanted))
+    return chances
