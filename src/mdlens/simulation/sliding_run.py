@@ -22,9 +22,9 @@ def run_sliding(
 
     The folder gets ``recipe.json``, ``trajectory.dump`` (element, grain at the start, region 0 held,
     1 mobile, 2 body, velocities), ``thermo.csv`` (per frame: step, ps, K, GPa, GPa;
-    friction is the ratio of the two stresses) and, while running,
-    ``trajectory.dump.partial`` and ``checkpoint.npz``. Called again with the same recipe it goes on from the
-    checkpoint, or returns at once when all is done.
+    friction is the ratio of the two stresses), ``engine.txt`` (the LAMMPS that ran it, a line for each one)
+    and, while running, ``trajectory.dump.partial`` and ``checkpoint.npz``. Called again with the same recipe
+    it goes on from the checkpoint, or returns at once when all is done.
 
     Args:
         recipe: What to simulate.
@@ -55,10 +55,18 @@ def _run_held(recipe: SlidingRecipe, folder: Path, on_progress: Callable[[int, i
             writer.write(dump_frame(record.atoms))
             thermo.write(_row(record, recipe))
             thermo.flush()
+            _note_engine(folder / "engine.txt", record.engine)
             _save_checkpoint(checkpoint, record)
             on_progress(record.frame + 1, total)
     checkpoint.unlink(missing_ok=True)
     return trajectory
+
+
+def _note_engine(file: Path, engine: str) -> None:
+    """Other kernels give other trajectories, and a run may go on with others than it began with."""
+    known = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    if engine not in known:
+        file.write_text("\n".join([*known, engine]) + "\n", encoding="utf-8")
 
 
 def dump_frame(atoms: Atoms) -> Atoms:

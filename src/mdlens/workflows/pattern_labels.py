@@ -28,6 +28,7 @@ from mdlens.learning.ptm import match_orientations
 from mdlens.neighbors import find_nearest
 from mdlens.simulation.sliding import COUNTERBODY, MOBILE, SlidingRecipe
 from mdlens.simulation.synthetic_patterns import SPEED, synthetic_window
+from mdlens.types import BoolArray, FloatArray
 from mdlens.workflows.tomographs import nearest_spacing, sample_of
 
 SIZE = 64
@@ -60,7 +61,8 @@ def label_runs(
     """Label the windows of sliding runs and write them with their images.
 
     A window is a part of the film along the sliding direction; its mobile atoms are compared with themselves
-    in the first frame of the file. Nothing that decides the label but the orientations is in the image.
+    in the first frame of the file. Velocities are displacements since the last frame that was labelled:
+    those of a moment are mostly heat. Nothing that decides the label but the orientations is in the image.
 
     Args:
         folders: Of runs, as ``mdlens simulate sliding`` leaves them.
@@ -78,14 +80,16 @@ def label_runs(
     for number, folder in enumerate(folders):
         recipe = _recipe(folder)
         trajectory = folder / "trajectory.dump"
-        start = _frame(trajectory_start(trajectory))
+        start = before = _frame(trajectory_start(trajectory))
         for frame, atoms in read(trajectory, frames).numbered():
             if frame == 0:
                 continue
             now = _frame(atoms)
             time = atoms.info["timestep"] * recipe.timestep
+            velocity = _mean_velocity(before.atoms, now.atoms, recipe)
+            before = now
             for window in range(windows):
-                row = _window(start, now, recipe, (window, windows), size, thresholds)
+                row = _window(start, now, velocity, recipe, (window, windows), size, thresholds)
                 place = (window + 0.5) / windows
                 row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
@@ -225,8 +229,8 @@ def _recipe(folder: Path) -> SlidingRecipe:
 
 def _frame(atoms: Atoms) -> _Frame:
     """Structure, orientation and bonds of the film."""
-    if "region" not in atoms.arrays or "vx" not in atoms.arrays:
-        raise InputError("a frame needs the columns region and vx, as mdlens simulate sliding writes them")
+    if "region" not in atoms.arrays:
+        raise InputError("a frame needs the column region, as mdlens simulate sliding writes it")
     film = sample_of(atoms[np.asarray(atoms.arrays["region"]) != COUNTERBODY], ())
     structure, q = match_orientations(film, structures=("fcc", "hcp"))
     nearest = find_nearest(film.positions, film.cell.array, film.pbc, 12)
@@ -237,15 +241,18 @@ def _frame(atoms: Atoms) -> _Frame:
 
 
 def _window(
-    start: _Frame, now: _Frame, recipe: SlidingRecipe, which: tuple[int, int], size: int,
-    thresholds: Thresholds | None,
+    start: _Frame, now: _Frame, velocity: FloatArray, recipe: SlidingRecipe, which: tuple[int, int],
+    size: int, thresholds: Thresholds | None,
 ) -> dict[str, Any]:  # fmt: skip
     window, windows = which
     width = recipe.length / windows
     x = now.atoms.positions[:, 0] % recipe.length
     inside = (x >= window * width) & (x < (window + 1) * width) & (now.atoms.arrays["region"] == MOBILE)
     scores = pattern_scores(
-        _state(start, inside), _state(now, inside), speed=recipe.speed, dimension=2 if recipe.columnar else 3
+        _state(start, inside, np.zeros_like(velocity)),
+        _state(now, inside, velocity),
+        speed=recipe.speed,
+        dimension=2 if recipe.columnar else 3,
     )
     pixel = width / size
     top = float(start.atoms.positions[:, 2].max()) + _ABOVE
@@ -261,7 +268,16 @@ def _window(
     return _row(ipf_stack(section, now.q, now.kind == MATRIX), judge(scores, thresholds))
 
 
-def _state(frame: _Frame, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> AtomState:
+def _mean_velocity(before: Atoms, now: Atoms, recipe: SlidingRecipe) -> FloatArray:
+    """Velocity along x between two frames (N,), Angstrom/ps; x is periodic."""
+    moved = now.positions[:, 0] - before.positions[:, 0]
+    moved -= recipe.length * np.rint(moved / recipe.length)
+    steps = now.info["timestep"] - before.info["timestep"]
+    velocity: FloatArray = moved / (steps * recipe.timestep)
+    return velocity
+
+
+def _state(frame: _Frame, inside: BoolArray, velocity: FloatArray) -> AtomState:
     """The atoms of a window at one moment; bonds across its edge do not count."""
     place = np.cumsum(inside) - 1
     kept = inside[frame.pairs].all(axis=1)
@@ -270,5 +286,5 @@ def _state(frame: _Frame, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> AtomSt
         q=frame.q[inside],
         pairs=place[frame.pairs[kept]],
         height=frame.atoms.positions[inside, 2],
-        velocity=np.asarray(frame.atoms.arrays["vx"], np.float64)[inside],
+        velocity=velocity[inside],
     )
