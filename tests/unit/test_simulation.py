@@ -242,3 +242,6 @@ def test_the_kernels_of_another_lammps_are_chosen_by_a_variable(monkeypatch):
     assert accelerator() == ["-sf", "opt"]
     monkeypatch.setenv("MDLENS_LAMMPS", "-k on g 1 -sf kk")
     assert accelerator() == ["-k", "on", "g", "1", "-sf", "kk"]
+    monkeypatch.setenv("MDLENS_LAMMPS", '-sf "kk')
+    with pytest.raises(InputError, match="MDLENS_LAMMPS"):
+        accelerator()

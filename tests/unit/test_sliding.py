@@ -167,6 +167,9 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
         np.testing.assert_array_equal(frames[-1].arrays[name], frames[0].arrays[name])
     assert set(frames[0].get_chemical_symbols()) == {"Cu", "Ni", "W"}
     assert len((tmp_path / "run" / "thermo.csv").read_text().splitlines()) == 5
+    (engine,) = (tmp_path / "run" / "engine.txt").read_text().splitlines()
+    assert engine.startswith("LAMMPS 20")
+    assert engine.endswith("-sf opt")
     assert not (tmp_path / "run" / "checkpoint.npz").exists()
     with pytest.raises(InputError, match="another recipe"):
         sliding_run.run_sliding(replace(TINY, seed=2), tmp_path / "run")
