@@ -72,11 +72,20 @@ def fit_autoencoder(
         pictures = torch.from_numpy(images)
 
         def loss(batch: Tensor) -> Tensor:
-            shown = pictures[batch]
+            shown = _mirrored(pictures[batch])
             return functional.mse_loss(network(shown).image, shown)
 
         _descend(network, len(images), loss, settings, report)
     return network.eval()
+
+
+def _mirrored(images: Tensor) -> Tensor:
+    """Images (N, C, rows, columns), every other one at random seen from behind.
+
+    Scores and inverse pole figures of m-3m stay the same when the sliding direction is turned round.
+    """
+    turned = torch.rand(len(images)) < 0.5
+    return torch.where(turned[:, None, None, None], images.flip(3), images)
 
 
 def encode(network: TomographAutoencoder, images: Float32Array, *, batch_size: int = 256) -> Float32Array:
@@ -122,7 +131,8 @@ def fit_classifier(
         weights = torch.tensor(len(labels) / np.maximum(counts, 1) / (counts > 0).sum(), dtype=torch.float32)
 
         def loss(batch: Tensor) -> Tensor:
-            logits = network(seen[batch], known[batch]).logits
+            shown = seen[batch] if seen.ndim < 4 else _mirrored(seen[batch])
+            logits = network(shown, known[batch]).logits
             return functional.cross_entropy(logits, wanted[batch], weight=weights)
 
         _descend(network, len(labels), loss, settings, report)
