@@ -34,6 +34,8 @@ DENSITY = 1.2
 
 
 KIND = "study"
+SEEDS = range(5)
+TASK_ORDER = ("6", "6m", "4", "5", "1", "2", "3")  # tasks, most wanted first
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def plan() -> list[Run]:
     runs += [Run(task, "inherent", "cnn") for task in ("6m", *"45123")]
     runs += [Run("6m", "thermal", network) for network in ("mpnn", "cnn")]
     runs += [Run("6", "inherent", "mpnn", 0, share) for share in (0.25, 0.5)]
-    runs += [Run("6", "inherent", "mpnn", seed) for seed in (1, 2, 3, 4)]
     runs += [Run("6", kind, "mpnn_paper") for kind in KINDS]
+    cells = [(task, kind, network) for task in TASK_ORDER for kind in KINDS for network in ("mpnn", "cnn")]
+    runs += [Run(*cell, seed) for seed in SEEDS[1:] for cell in cells]
     return runs
 
 

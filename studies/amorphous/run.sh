@@ -3,7 +3,7 @@
 #
 #     studies/amorphous/run.sh WORK/
 #
-# An interrupted run goes on. With the trajectories as committed about half an hour of one core.
+# An interrupted run goes on. With the trajectories as committed about an hour and a half of one core.
 set -e
 cd "$(dirname "$0")"
 work=$1

@@ -5,13 +5,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 from baselines import FITTED, NUMBERS, features, out_of_fold
 from data import KINDS, LIQUIDS, PUBLISHED, Member, Trajectory, load, tasks
-from networks import NEIGHBORS, PARTICLES, WINDOWS, Run, attention, plan
+from networks import NEIGHBORS, PARTICLES, SEEDS, WINDOWS, Run, attention, plan
 
 from mdlens.descriptors.motifs import metrics_of
 from mdlens.learning.auc import bootstrap_auc
@@ -34,12 +35,19 @@ def logits_of(run: Run, work: Path) -> dict[str, list[float]] | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def judged(run: Run, chosen: list[Member], work: Path) -> dict[str, object] | None:
-    """AUC of a run on some members: of whole configurations and of single windows."""
+def logits_table(run: Run, chosen: list[Member], work: Path) -> np.ndarray | None:
+    """Logits of the windows of some members (members, windows), if the run is done."""
     logits = logits_of(run, work)
     if logits is None or any(m.key not in logits for m in chosen):
         return None
-    table = np.array([logits[m.key] for m in chosen])
+    return np.array([logits[m.key] for m in chosen])
+
+
+def judged(run: Run, chosen: list[Member], work: Path) -> dict[str, object] | None:
+    """AUC of a run on some members: of whole configurations and of single windows."""
+    table = logits_table(run, chosen, work)
+    if table is None:
+        return None
     windows = [m for m in chosen for _ in range(table.shape[1])]
     return {"configuration": interval(table.mean(axis=1), chosen), "window": interval(table.ravel(), windows)}
 
@@ -57,6 +65,20 @@ def network_results(every: dict[str, list[Member]], work: Path) -> dict[str, obj
         for run in plan()
         if (found := judged(run, every[run.task], work)) is not None
     }
+
+
+def seed_results(every: dict[str, list[Member]], work: Path) -> dict[str, object]:
+    """AUC of configurations by every seed, and by the mean logit of all seeds together."""
+    found: dict[str, object] = {}
+    for task, kind, network in product(every, KINDS, ("mpnn", "cnn")):
+        runs = [Run(task, kind, network, seed) for seed in SEEDS]
+        tables = [t for t in (logits_table(run, every[task], work) for run in runs) if t is not None]
+        means = [table.mean(axis=1) for table in tables]
+        found[f"task{task}.{kind}.{network}"] = {
+            "auc": [interval(mean, every[task])["auc"] for mean in means],
+            "together": interval(np.mean(means, axis=0), every[task]) if means else None,
+        }
+    return found
 
 
 def cross_sets(every: dict[str, list[Member]], work: Path) -> dict[str, object]:
@@ -216,6 +238,7 @@ def main() -> None:
         },
         "settings": {"particles per window": PARTICLES, "k": NEIGHBORS, "windows per configuration": WINDOWS},
         "networks": network_results(every, arguments.work),
+        "seeds": seed_results(every, arguments.work),
         "baselines": kept(arguments.work, "baselines", lambda: baseline_results(data, every)),
         "cross_sets": cross_sets(every, arguments.work),
         "cooling": kept(arguments.work, "cooling", lambda: energies(data)),

@@ -55,11 +55,24 @@ def score_table(results: dict) -> str:
             lines.append(
                 f"| {network}, one window | " + " | ".join(cell(r and r["window"]) for r in runs) + " |"
             )
+            lines += seed_rows(results, kind, network)
         for name in results["baselines"]["task1.thermal"]:
             found = [results["baselines"][f"task{t}.{kind}"][name] for t in TASKS]
             lines.append(f"| {name} | " + " | ".join(map(cell, found)) + " |")
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def seed_rows(results: dict, kind: str, network: str) -> list[str]:
+    """The range over the seeds, and all seeds together; none for networks of one seed."""
+    found = [results["seeds"].get(f"task{t}.{kind}.{network}") for t in TASKS]
+    if not all(f and len(f["auc"]) > 1 for f in found):
+        return []
+    ranges = " | ".join(f"{min(f['auc']):.2f} to {max(f['auc']):.2f}" for f in found)
+    count = "/".join(sorted({str(len(f["auc"])) for f in found}))
+    together = " | ".join(cell(f["together"]) for f in found)
+    rows = {f"range of {count} seeds": ranges, "their mean logit": together}
+    return [f"| {network}, {name} | {cells} |" for name, cells in rows.items()]
 
 
 def attention_table(results: dict) -> str:
@@ -75,26 +88,31 @@ def attention_table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def repeats(results: dict) -> list[str]:
+def repeats(results: dict) -> str:
     """Other seeds, and fewer trajectories to train on."""
     name = "task6.inherent.mpnn.seed"
     runs = results["networks"]
-    seeds = [runs[f"{name}{k}"]["configuration"]["auc"] for k in range(5) if f"{name}{k}" in runs]
+    found = results["seeds"]["task6.inherent.mpnn"]
+    seeds = found["auc"]
     shares = [(share, f"{name}0.share{share}") for share in (0.25, 0.5)] + [(1.0, f"{name}0")]
     curve = [f"{runs[n]['configuration']['auc']:.2f} with {share:.0%}" for share, n in shares if n in runs]
     again = ", ".join(f"{value:.2f}" for value in seeds)
     parts = ", ".join(curve)
-    return [
-        f"- Task 6, {len(seeds)} seeds of the MPNN: AUC {again}. By training trajectories: {parts} of them."
-    ]
+    return (
+        f"- Task 6, {len(seeds)} seeds of the MPNN: AUC {again}; their mean logit "
+        f"{cell(found['together'])}. By training trajectories: {parts} of them."
+    )
 
 
 def verdict(results: dict) -> str:
-    """What the hard task says on inherent structures, in words that follow from the numbers."""
+    """What the hard task says on inherent structures, in words that follow from the numbers.
+
+    A network is the mean logit of its seeds.
+    """
     lines = []
     for task in ("6", "6m"):
-        found = {n: results["networks"].get(f"task{task}.inherent.{n}.seed0") for n in ("mpnn", "cnn")}
-        scores = {name: r["configuration"] for name, r in found.items() if r}
+        found = {n: results["seeds"][f"task{task}.inherent.{n}"]["together"] for n in ("mpnn", "cnn")}
+        scores = {name: together for name, together in found.items() if together}
         baselines = results["baselines"][f"task{task}.inherent"]
         best = max(baselines, key=lambda name: baselines[name]["auc"])
         words = [f"{name.upper()} {cell(value)}" for name, value in scores.items()]
@@ -112,8 +130,7 @@ def verdict(results: dict) -> str:
             f"{', '.join(words) or 'not run'}; "
             f"best baseline: {best}, {cell(baselines[best])}. The networks are {meaning}."
         )
-    lines += repeats(results)
-    return "\n".join(lines)
+    return "\n".join([*lines, repeats(results)])
 
 
 TABLES = {"data": data_table, "scores": score_table, "attention": attention_table, "verdict": verdict}
