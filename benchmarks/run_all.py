@@ -32,7 +32,7 @@ PARTS: dict[str, list[list[str]]] = {
     "neighbors": [["pairs.py"]],
     "descriptor": [["descriptor.py"]],
     "file_to_file": [["file_to_file.py", "--threads", threads] for threads in ("1", "2")],
-    "scaling": [["file_to_file.py", "--scaling", "--threads", "1", "--repeats", "1"]],
+    "scaling": [["file_to_file.py", "--scaling", "--threads", "1", "--repeats", "3"]],
     "frames": [["file_to_file.py", "--frames", "2000", "--threads", "1"]],
     "dumps": [["dump_io.py"]],
     "cluster": [["cluster.py"], ["cluster.py", "--kill"]],

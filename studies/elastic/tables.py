@@ -161,7 +161,7 @@ def static(results: Results, size: int) -> list[float]:
 
 
 def speed_table(results: Results) -> str:
-    """CPU seconds."""
+    """Seconds of one thread."""
     labels = {
         "lammps": "LAMMPS, time step 0.25", "bonds": "ours, 400 frames", "paper": "`paper`, 400 frames",
         "bonds_long_steps": "ours, 5 long steps", "linear_response": "linear response",
@@ -173,7 +173,7 @@ def speed_table(results: Results) -> str:
         for name, label in labels.items()
         if name in found
     ]
-    return table(["", "one network (CPU s)", "1,000 networks (CPU s)"], rows)
+    return table(["", "one network (s)", "1,000 networks (s)"], rows)
 
 
 def learned_table(results: Results) -> str:
