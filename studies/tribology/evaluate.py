@@ -3,18 +3,20 @@
     python studies/tribology/evaluate.py WINDOWS.npz... --out results.json [--seeds 5] [--epochs 40]
 
 For every split (random, region, seed, condition) and seed: the autoencoder's vector with metadata, the image
-with metadata, the same with the place among the metadata, and the baselines: majority, metadata alone, image
-alone, 32 principal components with logistic regression, hand features with logistic regression.
+with metadata, the same with the earliest image of the place or with the place told, and the baselines:
+majority, metadata alone, image alone, 32 principal components with logistic regression, hand features with
+logistic regression.
 Also the reconstruction for 8, 16, 32 and 64 numbers; every condition of the map predicted from the others;
 and how many labels change when the thresholds move. The file says whether its windows are of MD or
 synthetic; the two are never joined. A split that the data does not allow is left out, and said so. Done
-parts are kept: the same command goes on after an interruption.
+parts are kept: the same command goes on after an interruption. `--parts` does some of it only.
 """
 
 import argparse
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,9 @@ from mdlens.workflows.tribology import predict_conditions, reconstruction_qualit
 
 IMAGE = "xyz"
 LATENTS = (8, 16, 32, 64)
+PARTS = (*SPLITS, "cells", "reconstruction")
 CLASSES = len(PATTERNS)
+MEMBERS, MAP_EPOCHS = 5, 60  # as mdlens tribology map has them
 GREY = 70  # atoms without an orientation
 
 
@@ -81,6 +85,15 @@ def network(
     return softmax(logits_of(fitted, seen[test], known[test]))
 
 
+def first_windows(data: PatternData) -> np.ndarray:
+    """Of each window the earliest one of the same run and place (N,): labels compare with the start."""
+    first: dict[tuple[int, int], int] = {}
+    places = list(zip(data.run.tolist(), data.region.tolist(), strict=True))
+    for k in np.argsort(data.metadata[:, METADATA.index("time")], kind="stable"):
+        first.setdefault(places[k], int(k))
+    return np.array([first[place] for place in places])
+
+
 def contestants(
     data: PatternData, parts: tuple[np.ndarray, np.ndarray], seed: int, epochs: int
 ) -> dict[str, np.ndarray]:
@@ -101,6 +114,10 @@ def contestants(
         ),
         "image + metadata": network(
             lambda: ImageClassifier(n, m, CLASSES), images, known, labels, parts, settings
+        ),
+        "image, first image + metadata": network(
+            lambda: ImageClassifier(2 * n, m, CLASSES),
+            np.concatenate([images, images[first_windows(data)]], axis=1), known, labels, parts, settings,
         ),
         "image + metadata and place": network(
             lambda: ImageClassifier(n, len(METADATA), CLASSES), images, data.metadata, labels, parts, settings
@@ -132,15 +149,15 @@ def moved_labels(data: PatternData) -> dict[str, float]:
     return changed
 
 
-def left_out_cells(data: PatternData, members: int, epochs: int) -> list[dict[str, Any]]:
-    """Every condition predicted from all others, by the ensemble of the map."""
+def left_out_cells(data: PatternData) -> list[dict[str, Any]]:
+    """Every condition predicted from all others, by the ensemble of `mdlens tribology map`."""
     conditions = data.conditions()
     rows = []
     for number in np.unique(conditions):
         inside = conditions == number
         wanted = data.told[inside].mean(axis=0, keepdims=True)
         others = data.part(np.flatnonzero(~inside))
-        chances = predict_conditions(others, wanted, members=members, epochs=epochs, seed=0)[:, 0]
+        chances = predict_conditions(others, wanted, members=MEMBERS, epochs=MAP_EPOCHS, seed=0)[:, 0]
         shares = np.bincount(data.labels[inside], minlength=CLASSES) / inside.sum()
         mean = chances.mean(axis=0)
         best = int(mean.argmax())
@@ -153,6 +170,60 @@ def left_out_cells(data: PatternData, members: int, epochs: int) -> list[dict[st
     return rows
 
 
+def begun(out: Path, data: PatternData, epochs: int) -> dict[str, Any]:
+    """What the file holds already, or the facts about the windows that it begins with.
+
+    Raises:
+        InputError: If the file was made of other windows or with other epochs.
+    """
+    facts: dict[str, Any] = {
+        "source": data.source,
+        "epochs": epochs,
+        "runs": list(data.runs),
+        "windows": len(data),
+        "labels": {p: int((data.labels == k).sum()) for k, p in enumerate(PATTERNS)},
+        "ambiguous": float(data.ambiguous.mean()),
+        "moved_thresholds": moved_labels(data),
+    }
+    if not out.exists():
+        return facts
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    if any(found.get(name) != value for name, value in facts.items()):
+        raise InputError(f"{out} was made of other windows or with other epochs: remove it, or name another")
+    return found
+
+
+def write_results(out: Path, results: dict[str, Any]) -> None:
+    """Write what there is."""
+    write_whole(out, json.dumps(results, indent=1) + "\n")
+
+
+def score_split(scores: dict[str, Any], data: PatternData, split: str, seed: int, epochs: int) -> None:
+    """Score all contestants with one part held out, unless that is done."""
+    name = f"{split} {seed}"
+    if name in scores:
+        return
+    try:
+        parts = hold_out(data, split, seed=seed)
+    except InputError as error:
+        scores[name] = {"left out": str(error)}
+        return
+    found = contestants(data, parts, seed, epochs)
+    test = parts[1]
+    scores[name] = {
+        who: score(chances, data.labels[test], data.run[test], seed) for who, chances in found.items()
+    }
+    print(name, {who: round(s["accuracy"], 3) for who, s in scores[name].items()}, flush=True)
+
+
+def drawn_again(data: PatternData, latent: int, epochs: int) -> dict[str, Any]:
+    """How well an autoencoder draws windows that it was not fitted to."""
+    train, test = hold_out(data, "random", seed=0)
+    images = data.channels(IMAGE)
+    fitted = fit_autoencoder(images[train], PatternFitSettings(epochs=epochs), latent=latent)
+    return reconstruction_quality(fitted, images[test])
+
+
 def main() -> None:
     """Fill the table and write it after every part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -160,44 +231,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to do, of all")
     arguments = parser.parse_args()
     data = load_patterns(arguments.windows)
-    results: dict[str, Any] = {"source": data.source, "epochs": arguments.epochs}
-    results |= json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-    results["windows"] = len(data)
-    results["labels"] = {p: int((data.labels == k).sum()) for k, p in enumerate(PATTERNS)}
-    results["ambiguous"] = float(data.ambiguous.mean())
-    results["moved_thresholds"] = moved_labels(data)
-    scores = results.setdefault("scores", {})
-    for split in SPLITS:
+    results = begun(arguments.out, data, arguments.epochs)
+    write = partial(write_results, arguments.out, results)
+    for split in (part for part in arguments.parts if part in SPLITS):
         for seed in range(arguments.seeds):
-            name = f"{split} {seed}"
-            if name in scores:
-                continue
-            try:
-                parts = hold_out(data, split, seed=seed)
-            except InputError as error:
-                scores[name] = {"left out": str(error)}
-                continue
-            found = contestants(data, parts, seed, arguments.epochs)
-            test = parts[1]
-            scores[name] = {
-                who: score(chances, data.labels[test], data.run[test], seed) for who, chances in found.items()
-            }
-            write_whole(arguments.out, json.dumps(results, indent=1) + "\n")
-            print(name, {who: round(s["accuracy"], 3) for who, s in scores[name].items()}, flush=True)
-    if "left_out_cells" not in results:
-        results["left_out_cells"] = left_out_cells(data, members=arguments.seeds, epochs=arguments.epochs)
-    drawn = results.setdefault("reconstruction", {})
-    train, test = hold_out(data, "random", seed=0)
-    images = data.channels(IMAGE)
-    for latent in LATENTS:
-        if str(latent) not in drawn:
-            fitted = fit_autoencoder(
-                images[train], PatternFitSettings(epochs=arguments.epochs), latent=latent
-            )
-            drawn[str(latent)] = reconstruction_quality(fitted, images[test])
-            write_whole(arguments.out, json.dumps(results, indent=1) + "\n")
+            score_split(results.setdefault("scores", {}), data, split, seed, arguments.epochs)
+            write()
+    if "cells" in arguments.parts and "left_out_cells" not in results:
+        results["left_out_cells"] = left_out_cells(data)
+        write()
+    if "reconstruction" in arguments.parts:
+        for latent in LATENTS:
+            drawn = results.setdefault("reconstruction", {})
+            if str(latent) not in drawn:
+                drawn[str(latent)] = drawn_again(data, latent, arguments.epochs)
+                write()
 
 
 if __name__ == "__main__":

