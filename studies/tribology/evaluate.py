@@ -210,8 +210,11 @@ def score_split(scores: dict[str, Any], data: PatternData, split: str, seed: int
         return
     found = contestants(data, parts, seed, epochs)
     test = parts[1]
+    clear = ~data.ambiguous[test]
     scores[name] = {
-        who: score(chances, data.labels[test], data.run[test], seed) for who, chances in found.items()
+        who: score(chances, data.labels[test], data.run[test], seed)
+        | {"accuracy_clear": float((chances.argmax(axis=1) == data.labels[test])[clear].mean())}
+        for who, chances in found.items()
     }
     print(name, {who: round(s["accuracy"], 3) for who, s in scores[name].items()}, flush=True)
 

@@ -114,12 +114,11 @@ def draw_depth_time(runs: Path) -> Figure:
 
 def draw_confusions(results: Mapping[str, Any], who: str = "image + metadata") -> Figure:
     """Confusion matrices of a contestant, all seeds together, for everything that is held out."""
-    figure, axes = plt.subplots(1, len(SPLITS), figsize=(13.5, 4.2), layout="constrained", sharey=True)
-    for axis, (split, words) in zip(axes, SPLITS.items(), strict=True):
-        found = scores_of(results, split)
-        if not found:
-            axis.set_visible(False)
-            continue
+    shown = {words: scores for split, words in SPLITS.items() if (scores := scores_of(results, split))}
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(3.6 * len(shown), 5.0), layout="constrained", sharey=True, squeeze=False
+    )
+    for axis, (words, found) in zip(axes[0], shown.items(), strict=True):
         counts = np.sum([scores[who]["confusion"] for scores in found], axis=0)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Greens", vmin=0, vmax=1)
@@ -129,7 +128,7 @@ def draw_confusions(results: Mapping[str, Any], who: str = "image + metadata") -
         axis.set(title=f"held out: {words}", xlabel="predicted")
         axis.set_xticks(range(len(WORDS)), WORDS, rotation=60, ha="right", fontsize=8)
         axis.set_yticks(range(len(WORDS)), WORDS, fontsize=8)
-    axes[0].set_ylabel("label")
+    axes[0, 0].set_ylabel("label")
     return figure
 
 

@@ -114,6 +114,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "labels": label_table,
     "thresholds": moved_table,
     "accuracy": lambda results: score_table(results, "accuracy"),
+    "accuracy of clear labels": lambda results: score_table(results, "accuracy_clear"),
     "macro-F1": lambda results: score_table(results, "macro_f1"),
     "calibration": lambda results: score_table(results, "calibration_error"),
     "intervals": interval_table,
