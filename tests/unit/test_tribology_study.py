@@ -1,27 +1,72 @@
-"""That docs/tribology.md says what the results of studies/tribology say."""
+"""The arithmetic of studies/tribology, and that docs/tribology.md says what its results say."""
 
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from studies.tribology.generate import matrix
 
+from mdlens.errors import InputError
+from mdlens.learning.pattern_data import load_patterns
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "studies" / "tribology"
 
 
 @pytest.fixture
-def tables(monkeypatch):
-    """Import the module as the study's scripts do."""
+def study(monkeypatch):
+    """Import modules of the study as its scripts do."""
     monkeypatch.syspath_prepend(str(STUDY))
-    sys.modules.pop("tables", None)
-    yield __import__("tables")
-    sys.modules.pop("tables", None)
+    before = set(sys.modules)
+    yield __import__
+    for name in set(sys.modules) - before:
+        if STUDY in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
+            del sys.modules[name]
 
 
-def test_the_page_is_up_to_date(tables):
+def windows():
+    return load_patterns([STUDY / "windows.npz"])
+
+
+def test_the_page_is_up_to_date(study):
     results = json.loads((STUDY / "results.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "tribology.md").read_text(encoding="utf-8")
     assert results["source"] == "md"
-    for name, table in tables.TABLES.items():
+    for name, table in study("tables").TABLES.items():
         assert f"<!-- {name} -->\n{table(results)}\n<!-- end of {name} -->" in page
+
+
+def test_the_matrix_spans_what_the_map_shows():
+    runs = matrix()
+    assert len(runs) == 44
+    conditions = {(r.nickel, r.pressure, r.temperature) for r in runs.values()}
+    assert len(conditions) == 20
+    assert {r.seed for r in runs.values()} == {1, 2, 3}
+    assert all(r.frames * r.steps_per_frame * r.timestep == pytest.approx(100.0) for r in runs.values())
+
+
+def test_the_results_are_those_of_the_windows(study, tmp_path):
+    evaluate = study("evaluate")
+    kept = json.loads((STUDY / "results.json").read_text(encoding="utf-8"))
+    data = windows()
+    assert evaluate.begun(STUDY / "results.json", data, kept["epochs"]) == kept
+    with pytest.raises(InputError, match="other windows"):
+        evaluate.begun(STUDY / "results.json", data.part(np.arange(50)), kept["epochs"])
+
+
+def test_first_windows_are_of_the_same_place(study):
+    data = windows()
+    first = study("evaluate").first_windows(data)
+    np.testing.assert_array_equal(data.run[first], data.run)
+    np.testing.assert_array_equal(data.region[first], data.region)
+    assert (data.metadata[first, 3] == data.metadata[:, 3].min()).all()
+
+
+def test_thresholds_that_stay_change_no_label(study):
+    moved = study("evaluate").moved_labels(windows())
+    assert set(moved) >= {"all -25%", "all +25%", "twinning -25%"}
+    assert 0.0 < moved["all +25%"] < 0.5

@@ -98,6 +98,17 @@ def test_maps_are_drawn(drawn, tmp_path):
         draw_map([drawn], tmp_path / "map.html", slider="luck")
 
 
+def test_every_member_predicts_conditions_its_own_way(drawn):
+    from mdlens.learning.pattern_data import load_patterns
+    from mdlens.workflows.tribology import predict_conditions
+
+    data = load_patterns([drawn])
+    chances = predict_conditions(data, data.told[:3], members=2, epochs=1, seed=0)
+    assert chances.shape == (2, 3, 7)
+    np.testing.assert_allclose(chances.sum(axis=2), 1.0)
+    assert not np.array_equal(chances[0], chances[1])
+
+
 def bicrystal(turn):
     """Two halves of fcc with <001> and, left of x = 0, turned about y."""
     corners = np.indices((16, 8, 16)).reshape(3, -1).T - np.array([8, 4, 8])
