@@ -28,20 +28,29 @@ class MapSource:
         threads: Worker threads; 0 takes one per processor. The maps do not depend on it.
         isa: Instruction set of the kernel: "automatic", "portable", "avx2" or "avx512". They
             give the same maps.
+        search_threads: Threads that sort the atoms, once; ``threads`` by default.
 
     Raises:
         InputError: If positions or cell are not usable, or a species has no weight in a channel.
     """
 
     def __init__(
-        self, atoms: "Atoms", settings: NeighborsMapSettings, *, threads: int = 0, isa: str = "automatic"
+        self,
+        atoms: "Atoms",
+        settings: NeighborsMapSettings,
+        *,
+        threads: int = 0,
+        isa: str = "automatic",
+        search_threads: int | None = None,
     ) -> None:
         self.settings = settings
         self.threads = threads
         self.isa = isa
         positions, cell, pbc = validate_system(atoms.positions, atoms.cell.array, atoms.pbc)
         self._kinds, self._weights = _kinds(atoms, settings.channels)
-        self._search = _core.NeighborSearch(positions, cell, pbc, threads)
+        self._search = _core.NeighborSearch(
+            positions, cell, pbc, threads if search_threads is None else search_threads
+        )
         self.order: Int32Array = self._search.spatial_order
 
     def __len__(self) -> int:

@@ -187,7 +187,7 @@ def classify(
     _check_at_least(1, batch=batch)
 
     def one(atoms: Atoms) -> Classification:
-        source = MapSource(atoms, loaded.settings, threads=1)
+        source = MapSource(atoms, loaded.settings, threads=1, search_threads=threads)
         return classify_maps(
             source, loaded, threads=threads, embeddings=embeddings, average=average, batch=batch
         )

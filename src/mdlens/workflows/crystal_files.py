@@ -303,7 +303,7 @@ class _Run:
     def one_frame(self, number: int, atoms: Atoms, progress: Callable[[int], None]) -> Classification:
         """Classify a frame and show it to the report."""
         try:
-            source = MapSource(atoms, self.model.settings, threads=1)
+            source = MapSource(atoms, self.model.settings, threads=1, search_threads=self.threads)
         except InputError as error:
             raise InputError(f"{self.place(number)}{error}") from error
         result = classify_maps(
@@ -325,7 +325,7 @@ class _Run:
             if frame is None or result is None:
                 return
             if self.builder is not None:
-                source = MapSource(frame.atoms, self.model.settings, threads=1)
+                source = MapSource(frame.atoms, self.model.settings, threads=1, search_threads=self.threads)
                 self.builder.add(frame.number, frame.atoms, source, result)
             advance(len(frame.atoms), n_atoms=len(frame.atoms))
             yield frame.number, frame.atoms, result
