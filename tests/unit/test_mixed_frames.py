@@ -1,33 +1,15 @@
 """Frames of more than one phase: truth, zones and training labels, on crystals built for the purpose."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
-import pytest
 from ase import Atoms
 
 from mdlens.learning.snapshots import IGNORED, OUTSIDE, LabelledSnapshot
 from mdlens.simulation.microstructures import Crystal, point_defects, slab
 
-STUDIES = Path(__file__).parents[2] / "studies"
+STUDY_FOLDERS = ("structure_model", "crystal")
+STUDY_NEEDS = ("ovito", "matplotlib")
 COPPER = Crystal(lattice="fcc", elements=("Cu",), lattice_constant=3.6)
 FCC, OTHER = 0, 6
-
-
-@pytest.fixture
-def study(monkeypatch):
-    """Import modules of both studies as their scripts do."""
-    pytest.importorskip("ovito")
-    pytest.importorskip("matplotlib")
-    before = set(sys.modules)
-    for folder in ("structure_model", "crystal"):
-        monkeypatch.syspath_prepend(str(STUDIES / folder))
-    yield __import__
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and STUDIES in Path(file).parents:
-            del sys.modules[name]
 
 
 def half_and_half() -> tuple[Atoms, np.ndarray]:

@@ -1,7 +1,6 @@
 """The arithmetic of studies/tribology, and that docs/tribology.md says what its results say."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "studies" / "tribology"
-
-
-@pytest.fixture
-def study(monkeypatch):
-    """Import modules of the study as its scripts do."""
-    monkeypatch.syspath_prepend(str(STUDY))
-    before = set(sys.modules)
-    yield __import__
-    for name in set(sys.modules) - before:
-        if STUDY in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
-            del sys.modules[name]
+STUDY_FOLDERS = ("tribology",)
 
 
 def windows():
