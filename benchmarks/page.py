@@ -1,12 +1,13 @@
 """Fill the tables of docs/performance.md from results.json.
 
-python benchmarks/page.py
+python -m benchmarks.page
 """
 
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from studies.page import filled, table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
@@ -15,12 +16,6 @@ SHIPPED = "8x8-64 all-192 all-64"
 
 Record = dict[str, Any]
 Records = dict[str, list[Record]]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
 
 
 def classify(records: Records) -> str:
@@ -132,19 +127,10 @@ BLOCKS = {
 }
 
 
-def filled(page: str, records: Records) -> str:
-    """The page with the blocks replaced whose records are there."""
-    for name, (make, part) in BLOCKS.items():
-        if part in records:
-            start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-            before, rest = page.split(start)
-            page = f"{before}{start}\n\n{make(records)}\n\n{end}{rest.split(end)[1]}"
-    return page
-
-
 def main() -> None:
     records = json.loads((HERE / "results.json").read_text(encoding="utf-8"))["records"]
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), records), encoding="utf-8")
+    blocks = {name: make(records) for name, (make, part) in BLOCKS.items() if part in records}
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":

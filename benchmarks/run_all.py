@@ -1,6 +1,6 @@
 """Run every benchmark, collect records and headline ratios in results.json, fill docs/performance.md.
 
-    python benchmarks/run_all.py [--only classify agreement ...] [--quick]
+    python -m benchmarks.run_all [--only classify agreement ...] [--quick]
 
 For an idle machine: it takes about half an hour. Each part is a program of its own; parts that are not run
 keep their records of the last time. `--quick` takes small inputs, to see that everything works, and writes
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import page
+from benchmarks import page
 
 HERE = Path(__file__).parent
 OUT = HERE / "results.json"

@@ -12,4 +12,5 @@ export OMP_NUM_THREADS=1
 python networks.py trajectories.npz "$work"
 python study.py trajectories.npz "$work"
 python figures.py trajectories.npz "$work"
-python tables.py
+cd ../..
+python -m studies.amorphous.tables

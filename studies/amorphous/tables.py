@@ -1,10 +1,10 @@
-"""Fill the tables of docs/amorphous.md from results.json: `tables.py`."""
+"""Fill the tables of docs/amorphous.md from results.json: `python -m studies.amorphous.tables`."""
 
 import json
-import re
 from pathlib import Path
 
-from data import KINDS, LIQUIDS
+from studies.amorphous.data import KINDS, LIQUIDS
+from studies.page import filled, table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "amorphous.md"
@@ -28,64 +28,53 @@ def data_table(results: dict) -> str:
         f"particles each. Our deepest glass has an energy of {slow:.3f} per particle (published: -3.903), "
         f"the fast one {fast:.3f} (published: -3.867): the glass of tasks 1 to 5 is shallower."
     )
-    lines = [
-        text,
-        "",
-        "| task | liquid at T | configurations: liquid, glass | trajectories | mean energy: liquid, glass |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for name in TASKS:
         t = tasks[name]
         temperature = 0.547 if name == "6m" else LIQUIDS[int(name)]
         energies = ", ".join(f"{e:.3f}" for e in t["energy"])
-        lines.append(
-            f"| {name} | {temperature} | {t['liquid']}, {t['glass']} | {t['trajectories']} | {energies} |"
-        )
-    return "\n".join(lines)
+        rows.append([name, temperature, f"{t['liquid']}, {t['glass']}", t["trajectories"], energies])
+    head = ["task", "liquid at T", "configurations: liquid, glass", "trajectories"]
+    return f"{text}\n\n{table([*head, 'mean energy: liquid, glass'], rows)}"
 
 
 def score_table(results: dict) -> str:
-    lines = []
+    parts = []
     for kind in KINDS:
-        lines += [f"**{'Thermal positions' if kind == 'thermal' else 'Inherent structures'}**", ""]
-        lines += ["| AUC of configurations | " + " | ".join(TASKS) + " |", "|---|" + "---|" * len(TASKS)]
+        rows = []
         for network in ("mpnn", "cnn", "mpnn_paper"):
             runs = [results["networks"].get(f"task{t}.{kind}.{network}.seed0") for t in TASKS]
-            lines.append(f"| {network} | " + " | ".join(cell(r and r["configuration"]) for r in runs) + " |")
-            lines.append(
-                f"| {network}, one window | " + " | ".join(cell(r and r["window"]) for r in runs) + " |"
-            )
-            lines += seed_rows(results, kind, network)
+            rows.append([network, *(cell(r and r["configuration"]) for r in runs)])
+            rows.append([f"{network}, one window", *(cell(r and r["window"]) for r in runs)])
+            rows += seed_rows(results, kind, network)
         for name in results["baselines"]["task1.thermal"]:
-            found = [results["baselines"][f"task{t}.{kind}"][name] for t in TASKS]
-            lines.append(f"| {name} | " + " | ".join(map(cell, found)) + " |")
-        lines.append("")
-    return "\n".join(lines).rstrip()
+            rows.append([name, *(cell(results["baselines"][f"task{t}.{kind}"][name]) for t in TASKS)])
+        parts.append(f"**{'Thermal positions' if kind == 'thermal' else 'Inherent structures'}**")
+        parts.append(table(["AUC of configurations", *TASKS], rows))
+    return "\n\n".join(parts)
 
 
-def seed_rows(results: dict, kind: str, network: str) -> list[str]:
+def seed_rows(results: dict, kind: str, network: str) -> list[list[str]]:
     """The range over the seeds, and all seeds together; none for networks of one seed."""
     found = [results["seeds"].get(f"task{t}.{kind}.{network}") for t in TASKS]
     if not all(f and len(f["auc"]) > 1 for f in found):
         return []
-    ranges = " | ".join(f"{min(f['auc']):.2f} to {max(f['auc']):.2f}" for f in found)
     count = "/".join(sorted({str(len(f["auc"])) for f in found}))
-    together = " | ".join(cell(f["together"]) for f in found)
-    rows = {f"range of {count} seeds": ranges, "their mean logit": together}
-    return [f"| {network}, {name} | {cells} |" for name, cells in rows.items()]
+    ranges = [f"{min(f['auc']):.2f} to {max(f['auc']):.2f}" for f in found]
+    together = [cell(f["together"]) for f in found]
+    return [[f"{network}, range of {count} seeds", *ranges], [f"{network}, their mean logit", *together]]
 
 
 def attention_table(results: dict) -> str:
-    lines = ["| network of | edges | 1-1 | 1-2 | 2-2 |", "|---|---|---|---|---|"]
-    for name, found in results["attention"].items():
-        if found:
-            for row, values in found["relative attention"].items():
-                numbers = " | ".join(f"{values[k]:.2f}" for k in ("11", "12", "22"))
-                lines.append(
-                    f"| {name} | {'species shuffled' if row == 'shuffled' else 'as they are'} | {numbers} |"
-                )
-    lines += ["", "Attention relative to an even spread over the bonds: 1 means no preference."]
-    return "\n".join(lines)
+    edges = {"shuffled": "species shuffled"}
+    rows = [
+        [name, edges.get(row, "as they are"), *(f"{values[k]:.2f}" for k in ("11", "12", "22"))]
+        for name, found in results["attention"].items()
+        if found
+        for row, values in found["relative attention"].items()
+    ]
+    made = table(["network of", "edges", "1-1", "1-2", "2-2"], rows)
+    return f"{made}\n\nAttention relative to an even spread over the bonds: 1 means no preference."
 
 
 def repeats(results: dict) -> str:
@@ -139,13 +128,8 @@ TABLES = {"data": data_table, "scores": score_table, "attention": attention_tabl
 
 def main() -> None:
     results = json.loads((HERE / "results.json").read_text())
-    text = PAGE.read_text()
-    for name, table in TABLES.items():
-        begin, end = f"<!-- amorphous {name} -->", f"<!-- end of amorphous {name} -->"
-        text = re.sub(
-            f"{begin}.*?{end}", lambda _, b=begin, e=end, t=table: f"{b}\n{t(results)}\n{e}", text, flags=re.S
-        )
-    PAGE.write_text(text)
+    blocks = {f"amorphous {name}": make(results) for name, make in TABLES.items()}
+    PAGE.write_text(filled(PAGE.read_text(), blocks))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Draw the figures of docs/accuracy.md and fill its tables, from results.json.
 
-    python studies/crystal/figures.py [--results FILE] [--page FILE] [--figures FOLDER]
+    python -m studies.crystal.figures [--results FILE] [--page FILE] [--figures FOLDER]
 
 A table or figure stands between its marks `<!-- NAME -->` and `<!-- end of NAME -->`.
 """
@@ -13,10 +13,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import tables
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import NAMES, crystals, ours, title
+from studies.crystal.tables import NAMES, blocks, crystals, ours, robust, title
+from studies.page import filled
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -99,7 +99,7 @@ def draw_missing(results: Results) -> Figure:
     """Accuracy over temperature and missing atoms, one row for each method, one column for each crystal."""
     maps = results["distorted_by_temperature"]
     names = [n for n in ("Al", "Fe", "Zr", "Si") if n in maps]
-    methods = (*tables.robust(results), "ptm_none")
+    methods = (*robust(results), "ptm_none")
     size = (2.5 * len(names) + 1.2, 2.2 * len(methods) + 0.5)
     figure, axes = plt.subplots(len(methods), len(names), figsize=size, squeeze=False, layout="constrained")
     for i, method in enumerate(methods):
@@ -216,7 +216,7 @@ def main() -> None:
         figure = draw(results)
         figure.savefig(options.figures / name, dpi=140)
         plt.close(figure)
-    options.page.write_text(tables.filled(options.page.read_text(), tables.blocks(results)))
+    options.page.write_text(filled(options.page.read_text(), blocks(results)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Turn results/published.json into the heat maps and the table of docs/published-experiment.md.
 
-    python studies/crystal/published_figure.py
+    python -m studies.crystal.published_figure
 
 Writes docs/figures/published_experiment.png and replaces what stands between the result marks of the page.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from studies.page import filled
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
-MARKS = ("<!-- results -->", "<!-- end of results -->")
 PICTURE = "![Accuracy over temperature and missing atoms](figures/published_experiment.png)"
 ROWS = (
     (("mdlens",), "published network"),
@@ -119,10 +119,8 @@ def draw(results: dict, file: Path) -> None:
 def main() -> None:
     results = json.loads((HERE / "results" / "published.json").read_text())
     page = DOCS / "published-experiment.md"
-    before, rest = page.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
     text = "\n\n".join((in_words(results), tables(results), PICTURE))
-    page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+    page.write_text(filled(page.read_text(), {"results": text}))
     draw(results, DOCS / "figures" / "published_experiment.png")
 
 

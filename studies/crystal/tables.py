@@ -1,8 +1,10 @@
 """The tables of docs/accuracy.md, made from results.json."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
+
+from studies.page import table
 
 Results = Mapping[str, Any]
 
@@ -55,12 +57,6 @@ def title(name: str) -> str:
     words = {"Si": "Si (EDIP)", "Si_sw": "Si (SW)", "ice_Ih": "ice Ih (mW)", "ice_Ic": "ice Ic (mW)"}
     stem = name.removesuffix("_liquid")
     return words.get(stem, stem) + (" liquid" if name.endswith("_liquid") else "")
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def crystals(results: Results) -> list[str]:
@@ -334,12 +330,3 @@ def blocks(results: Results) -> dict[str, str]:
         "beaten": beaten_table(results),
         **{f"figure of {k}": f"![{text}](figures/accuracy_{k}.png)" for k, text in FIGURES.items()},
     }
-
-
-def filled(page: str, blocks: Mapping[str, str]) -> str:
-    """The page with every block between its marks replaced."""
-    for name, text in blocks.items():
-        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, rest = page.split(start)
-        page = f"{before}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}"
-    return page

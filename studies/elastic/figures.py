@@ -1,13 +1,12 @@
 """Draw the figures of docs/elastic-networks.md and fill its tables, from results.json.
 
-    python studies/elastic/figures.py [--results FILE] [--page FILE] [--figures FOLDER]
+    python -m studies.elastic.figures [--results FILE] [--page FILE] [--figures FOLDER]
 
 A table stands between its marks `<!-- NAME -->` and `<!-- end of NAME -->`.
 """
 
 import argparse
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import TABLES, pick
+from studies.elastic.tables import TABLES, pick
+from studies.page import filled
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -154,15 +154,6 @@ FIGURES = {
 """Each figure with the jobs it cannot do without."""
 
 
-def fill(page: str, results: Results) -> str:
-    """Put every table between its marks."""
-    for name, table in TABLES.items():
-        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-        text = table(results)
-        page = marks.sub(lambda found, text=text: found[1] + text + found[2], page)
-    return page
-
-
 def main() -> None:
     """Draw and fill."""
     parser = argparse.ArgumentParser(
@@ -176,7 +167,8 @@ def main() -> None:
     for name, (draw, needed) in FIGURES.items():
         if needed <= results.keys():
             draw(results).savefig(options.figures / f"{name}.png", dpi=150)
-    options.page.write_text(fill(options.page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    blocks = {name: table(results) for name, table in TABLES.items()}
+    options.page.write_text(filled(options.page.read_text(encoding="utf-8"), blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":

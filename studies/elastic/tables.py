@@ -1,18 +1,16 @@
 """The tables of docs/elastic-networks.md, as text, from results.json."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from studies import page
 
 Results = Mapping[str, Any]
 
+table = partial(page.table, rule=" --- ")
 MISSING = "-"
 SHOWN = ("100", "400", "1200")
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines) + "\n"
 
 
 def number(values: Sequence[float | None], form: str = ".3f") -> str:

@@ -4,10 +4,11 @@ python -m studies.transformations.page
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from studies.page import filled, table
 
 STUDIES = Path(__file__).parents[1]
 PAGE = STUDIES.parent / "docs" / "transformations.md"
@@ -38,12 +39,6 @@ def percent(found: Results) -> str:
     return f"{100 * found['value']:.2f} ({100 * found['low']:.2f} to {100 * found['high']:.2f})"
 
 
-def table(*rows: Sequence[str]) -> str:
-    """Lines of a table, the first of them its head."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-
-
 def called(name: str) -> str:
     """What a trajectory is called on the page."""
     for start, label in (("nickel_small_", "2,048 atoms, seed "), ("cuzr_small_", "2,000 atoms, seed ")):
@@ -57,11 +52,11 @@ def melting(results: Results) -> str:
     found = results["melting"]
     fractions = table(
         ["hcp fraction at", *(f"{row['temperature']:.0f} K" for row in shares)],
-        *([label, *(f"{row[name]:.3f}" for row in shares)] for name, label in METHODS.items()),
+        ([label, *(f"{row[name]:.3f}" for row in shares)] for name, label in METHODS.items()),
     )
     truth = table(
         ["K", "crystal in the inherent structure", "this model agrees", "PTM 0.1 agrees"],
-        *(
+        (
             [
                 f"{row['temperature']:.0f}",
                 f"{row['crystal_in_inherent_structure']:.3f}",
@@ -89,14 +84,14 @@ def nickel(results: Results) -> str:
     }
     found = table(
         ["trajectory", "melting by energy (K)", "by class (K)", "glass by energy (K)", "by class (K)"],
-        *(
+        (
             [called(name), *(kelvin(run[k][by]) for k in ("melting", "glass") for by in BY)]
             for name, run in runs.items()
         ),
     )
     right = table(
         ["right, % of the atoms", *PHASES],
-        *([called(name), *(percent(score[phase]) for phase in PHASES)] for name, score in scores.items()),
+        ([called(name), *(percent(score[phase]) for phase in PHASES)] for name, score in scores.items()),
     )
     return f"{found}\n\n{right}"
 
@@ -129,7 +124,7 @@ def cuzr(results: Results) -> str:
         for name in networks
     ]
     head = ["trajectory", "network", "glass by energy (K)", "by class (K)", "liquid right, %"]
-    return table([*head, "amorphous right, %"], *rows)
+    return table([*head, "amorphous right, %"], rows)
 
 
 def controls(ni: Results, alloy: Results) -> str:
@@ -137,8 +132,10 @@ def controls(ni: Results, alloy: Results) -> str:
     one = alloy["one_channel"]
     return table(
         ["", "liquid right, %", "amorphous right, %", "glass by class (K)"],
-        *_controls("Ni", ni["controls"], ni["held_out_accuracy"], ni["transitions"]["glass"]),
-        *_controls("Cu-Zr", alloy["controls"], one["held_out_accuracy"], one["glass"]),
+        [
+            *_controls("Ni", ni["controls"], ni["held_out_accuracy"], ni["transitions"]["glass"]),
+            *_controls("Cu-Zr", alloy["controls"], one["held_out_accuracy"], one["glass"]),
+        ],
     )
 
 
@@ -152,16 +149,6 @@ def _controls(label: str, found: Results, thermal: Results, glass: Results) -> I
         yield [f"{label}, {name}", *(percent(scores[phase]) for phase in PHASES[1:]), kelvin(at)]
     for name, moved in found["labels_moved"].items():
         yield [f"{label}, labels moved: {name.replace('_', ' ')}", "", "", kelvin(moved["glass"])]
-
-
-def filled(page: str, blocks: Mapping[str, str]) -> str:
-    """The page with each block between its marks."""
-    for name, block in blocks.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
-        page, count = re.subn(pattern, lambda m, b=block: f"{m[1]}\n{b}\n\n{m[2]}", page, flags=re.DOTALL)
-        if count != 1:
-            raise SystemExit(f"{PAGE}: the marks of {name} must stand there once")
-    return page
 
 
 def tables() -> dict[str, str]:

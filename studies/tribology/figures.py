@@ -1,6 +1,6 @@
 """Draw the figures of docs/tribology.md and fill its tables.
 
-    python studies/tribology/figures.py [--runs RUNS/] [--map map.json]
+    python -m studies.tribology.figures [--runs RUNS/] [--map map.json]
 
 Tables come from results.json. Sections and depth-time maps are drawn from the trajectories that
 generate.py made, the map from the numbers of `mdlens tribology map`; what is not given stays as it is.
@@ -8,7 +8,6 @@ generate.py made, the map from the numbers of `mdlens tribology map`; what is no
 
 import argparse
 import json
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import SPLITS, TABLES, scores_of
+from studies.page import filled
+from studies.tribology.tables import SPLITS, TABLES, scores_of
 
 from mdlens.descriptors.deformation import PATTERNS
 from mdlens.descriptors.ipf import color_key
@@ -167,16 +167,6 @@ def draw_map(record: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def fill(page: Path, results: Mapping[str, Any]) -> None:
-    """Put the tables between their marks `<!-- NAME -->` and `<!-- end of NAME -->`."""
-    text = page.read_text(encoding="utf-8")
-    for name, make in TABLES.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        made = f"{begin}\n{make(results)}\n{end}"
-        text = re.sub(f"{begin}.*?{end}", lambda _, made=made: made, text, flags=re.DOTALL)
-    page.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     """Draw what is given."""
     parser = argparse.ArgumentParser(
@@ -194,7 +184,8 @@ def main() -> None:
         figures["map"] = draw_map(json.loads(options.map.read_text(encoding="utf-8")))
     for name, figure in figures.items():
         figure.savefig(DOCS / "figures" / f"tribology_{name}.png", dpi=110)
-    fill(DOCS / "tribology.md", results)
+    page, blocks = DOCS / "tribology.md", {name: table(results) for name, table in TABLES.items()}
+    page.write_text(filled(page.read_text(encoding="utf-8"), blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":

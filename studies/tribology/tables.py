@@ -1,20 +1,18 @@
 """The tables of docs/tribology.md, as text, from results.json."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from studies import page
 
 Results = Mapping[str, Any]
 
+table = partial(page.table, rule=" --- ")
+
 SPLITS = {"random": "random", "region": "region", "seed": "polycrystal", "condition": "condition"}
 """Splits of the data, and what they hold out in words."""
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines)
 
 
 def scores_of(results: Results, split: str) -> list[Mapping[str, Any]]:

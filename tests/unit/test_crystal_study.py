@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from studies.page import filled
 
 from mdlens.learning.metrics import expected_calibration_error
 
@@ -89,6 +90,6 @@ def test_missing_atoms_are_an_exact_share_and_the_same_every_time(study):
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="not scored yet")
 def test_the_page_says_what_the_results_say(study):
-    tables = study("tables")
+    blocks = study("tables").blocks(json.loads(RESULTS.read_text(encoding="utf-8")))
     page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
-    assert tables.filled(page, tables.blocks(json.loads(RESULTS.read_text(encoding="utf-8")))) == page
+    assert filled(page, blocks) == page

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from studies.page import filled
 from studies.tribology.generate import matrix
 
 from mdlens.errors import InputError
@@ -25,8 +26,8 @@ def test_the_page_is_up_to_date(study):
     results = json.loads((STUDY / "results.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "tribology.md").read_text(encoding="utf-8")
     assert results["source"] == "md"
-    for name, table in study("tables").TABLES.items():
-        assert f"<!-- {name} -->\n{table(results)}\n<!-- end of {name} -->" in page
+    blocks = {name: table(results) for name, table in study("tables").TABLES.items()}
+    assert filled(page, blocks) == page
 
 
 def test_the_matrix_spans_what_the_map_shows():
