@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], rule: str = "---") -> str:
-    """A Markdown table; `rule` stands below every cell of the head."""
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, *rows)]
-    return "\n".join([lines[0], f"|{rule}" * len(head) + "|", *lines[1:]])
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def filled(text: str, blocks: Mapping[str, str]) -> str:

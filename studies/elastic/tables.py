@@ -1,14 +1,12 @@
 """The tables of docs/elastic-networks.md, as text, from results.json."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from studies import page
+from studies.page import table
 
 Results = Mapping[str, Any]
 
-table = partial(page.table, rule=" --- ")
 MISSING = "-"
 SHOWN = ("100", "400", "1200")
 

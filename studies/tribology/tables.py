@@ -1,15 +1,12 @@
 """The tables of docs/tribology.md, as text, from results.json."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
-from studies import page
+from studies.page import table
 
 Results = Mapping[str, Any]
-
-table = partial(page.table, rule=" --- ")
 
 SPLITS = {"random": "random", "region": "region", "seed": "polycrystal", "condition": "condition"}
 """Splits of the data, and what they hold out in words."""
