@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from studies.page import filled
-from studies.tribology.tables import SPLITS, TABLES, scores_of
+from studies.tribology.tables import OURS, SPLITS, TABLES, scores_of
 
 from mdlens.descriptors.deformation import PATTERNS
 from mdlens.descriptors.ipf import color_key
@@ -112,7 +112,7 @@ def draw_depth_time(runs: Path) -> Figure:
     return figure
 
 
-def draw_confusions(results: Mapping[str, Any], who: str = "image + metadata") -> Figure:
+def draw_confusions(results: Mapping[str, Any], who: str = OURS) -> Figure:
     """Confusion matrices of a contestant, all seeds together, for everything that is held out."""
     shown = {words: scores for split, words in SPLITS.items() if (scores := scores_of(results, split))}
     figure, axes = plt.subplots(

@@ -38,7 +38,14 @@ class ClassifierContract:
     def test_shapes(self) -> None:
         output = self.network().eval()(self.windows(5), self.metadata(5))
         assert output.logits.shape == (5, CLASSES)
+        assert output.scores.shape == (5, CLASSES - 1)
         assert len(output.embedding) == 5
+
+    def test_the_largest_score_decides_and_a_level_stands_for_none(self) -> None:
+        network = self.network().eval()
+        output = network(self.windows(5), self.metadata(5))
+        torch.testing.assert_close(output.logits[:, 1:], network.sharpness * output.scores)
+        assert torch.equal(output.logits[:, 0], (network.sharpness * network.level).expand(5))
 
     def test_windows_of_a_batch_do_not_see_each_other(self) -> None:
         network = self.network().eval()
@@ -121,7 +128,7 @@ class TestImage(ClassifierContract):
 
 def autoencoder(latent: int = 8) -> TomographAutoencoder:
     torch.manual_seed(0)
-    return TomographAutoencoder(3, latent=latent, size=32, width=8)
+    return TomographAutoencoder(3, latent=latent, rows=32, columns=32, width=8)
 
 
 @pytest.mark.parametrize("latent", [8, 32])
@@ -153,7 +160,7 @@ def test_an_autoencoder_refuses_other_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="images must be"):
         network(images(2, size=48))
     with pytest.raises(InputError, match="multiple of 16"):
-        TomographAutoencoder(3, size=40)
+        TomographAutoencoder(3, columns=40)
     file = tmp_path / "model.safetensors"
     save_network(file, network, {"kind": "contract", "settings": network.settings})
     description, tensors = read_network(file, "contract")
@@ -161,3 +168,11 @@ def test_an_autoencoder_refuses_other_images(tmp_path: Path) -> None:
     restore(file, again, tensors)
     with torch.no_grad():
         assert torch.equal(again.eval()(images(2)).image, network(images(2)).image)
+
+
+def test_an_autoencoder_takes_images_that_are_not_square() -> None:
+    network = TomographAutoencoder(3, latent=8, rows=48, columns=32, width=8).eval()
+    upright = functional.interpolate(images(2), size=(48, 32))
+    assert network(upright).image.shape == (2, 3, 48, 32)
+    with pytest.raises(InputError, match=r"\(images, 3, 48, 32\)"):
+        network(upright.transpose(2, 3))

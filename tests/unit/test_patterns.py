@@ -1,9 +1,12 @@
 """Windows in files, splits, image quality, logistic fits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mdlens.descriptors.deformation import PATTERNS
+from mdlens.descriptors.deformation import PATTERNS, Thresholds
+from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import FormatError, InputError
 from mdlens.learning.image_quality import error_at, psnr, ssim
 from mdlens.learning.mechanism_map import (
@@ -27,6 +30,7 @@ def windows(n=24, source="synthetic", seed=0):
     run = np.arange(n) // 2 % 6
     return PatternData(
         images=rng.integers(0, 255, (n, 16, 16, 9)).astype(np.uint8),
+        measures=rng.random((n, len(MEASURES)), np.float32),
         metadata=np.stack(
             [run % 2 * 0.25, 0.3 + run % 3 * 0.3, np.full(n, 300.0), np.arange(n), np.full(n, 0.5)], axis=1
         ),
@@ -39,6 +43,7 @@ def windows(n=24, source="synthetic", seed=0):
         seed=run % 2 + 1,
         runs=tuple(f"run{k}" for k in range(6)),
         source=source,
+        thresholds=Thresholds(),
     )
 
 
@@ -52,6 +57,9 @@ def test_windows_survive_a_file(tmp_path):
     assert again.runs == data.runs * 2
     save_patterns(tmp_path / "b.npz", windows(source="md"))
     with pytest.raises(InputError, match="not joined"):
+        load_patterns([tmp_path / "a.npz", tmp_path / "b.npz"])
+    save_patterns(tmp_path / "b.npz", replace(data, thresholds=Thresholds(twinning=0.05)))
+    with pytest.raises(InputError, match="different thresholds"):
         load_patterns([tmp_path / "a.npz", tmp_path / "b.npz"])
     (tmp_path / "c.npz").write_bytes(b"nothing")
     with pytest.raises(FormatError, match="no labelled windows"):
@@ -77,6 +85,13 @@ def test_the_place_is_known_but_not_told():
     data = windows()
     assert data.metadata.shape == (24, 5)
     np.testing.assert_array_equal(data.told, data.metadata[:, :4])
+    np.testing.assert_array_equal(data.measured[:, 4:], data.measures)
+
+
+def test_scores_are_compared_with_the_thresholds_of_the_labels():
+    data = replace(windows(), thresholds=Thresholds(shear_layer=4.0))
+    np.testing.assert_allclose(data.relative[:, 5], data.scores[:, 5] / 4.0)
+    np.testing.assert_allclose(data.part(np.array([3, 1])).relative, data.relative[[3, 1]])
 
 
 def test_channels_are_the_three_directions():

@@ -48,14 +48,6 @@ def test_the_results_are_those_of_the_windows(study, tmp_path):
         evaluate.begun(STUDY / "results.json", data.part(np.arange(50)), kept["epochs"])
 
 
-def test_first_windows_are_of_the_same_place(study):
-    data = windows()
-    first = study("evaluate").first_windows(data)
-    np.testing.assert_array_equal(data.run[first], data.run)
-    np.testing.assert_array_equal(data.region[first], data.region)
-    assert (data.metadata[first, 3] == data.metadata[:, 3].min()).all()
-
-
 def test_thresholds_that_stay_change_no_label(study):
     moved = study("evaluate").moved_labels(windows())
     assert set(moved) >= {"all -25%", "all +25%", "twinning -25%"}

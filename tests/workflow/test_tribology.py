@@ -168,7 +168,7 @@ def test_a_lone_frame_gives_the_same_sections(tmp_path):
 @needs_ovito
 @needs_lammps
 def test_a_sliding_run_is_labelled(tmp_path):
-    from mdlens.learning.pattern_data import load_patterns
+    from mdlens.learning.pattern_data import GREY, LEVEL, load_patterns
     from mdlens.simulation.sliding import SlidingRecipe
     from mdlens.simulation.sliding_run import run_sliding
     from mdlens.workflows.pattern_labels import label_runs
@@ -182,11 +182,16 @@ def test_a_sliding_run_is_labelled(tmp_path):
     data = load_patterns([tmp_path / "windows.npz"])
     assert data.source == "md"
     assert len(data) == 4
-    assert data.images.shape[1:] == (64, 64, 9)
+    rows = data.images.shape[1]
+    assert data.images.shape[1:] == (rows, 64, 9)
+    assert rows % 16 == 0
+    assert rows * 20.0 / 64 >= 24.0  # the whole film is seen
+    assert (data.images % LEVEL == 0).all()
+    assert (data.images == GREY).all(axis=3).any()
     assert (data.images.reshape(4, -1, 9).max(axis=2) > 0).mean() > 0.2
     np.testing.assert_allclose(data.metadata[0, :3], [0.25, 0.6, 300])
     small = label_runs([tmp_path / "run"], tmp_path / "small.npz", windows=2, size=32)
-    assert small.images.shape[1:] == (32, 32, 9)
+    assert small.images.shape[2:] == (32, 9)
     np.testing.assert_array_equal(small.scores, data.scores)
     with pytest.raises(InputError, match="no run"):
         label_runs([tmp_path], tmp_path / "other.npz")

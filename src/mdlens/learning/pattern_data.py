@@ -3,16 +3,17 @@
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlens.descriptors.deformation import PATTERNS
+from mdlens.descriptors.deformation import PATTERNS, Thresholds
+from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import FormatError, InputError
-from mdlens.types import BoolArray, FloatArray, IntArray
+from mdlens.types import BoolArray, Float32Array, FloatArray, IntArray
 
 METADATA = ("nickel", "pressure", "temperature", "time", "position")
 """What is known of a window: share of Ni, GPa, K, ps, place along the sliding direction from 0 to 1."""
@@ -24,10 +25,19 @@ SPLITS = ("random", "region", "seed", "condition")
 """What is held out: windows at random, a place with its own grains, a polycrystal, or a composition with its
 pressure and temperature."""
 
+LEVEL = 17
+"""Step between the levels of an image: finer ones are heat, and take twice the room."""
+
+GREY = 68
+"""Level of atoms without an orientation in all channels."""
+
 FEWEST_UNITS = 5
 """Places, polycrystals or conditions that a training part needs before one is kept for calibration."""
 
-_ARRAYS = ("images", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed")
+_ARRAYS = (
+    "images", "measures", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed"
+)  # fmt: skip
+_KNOWN = {"patterns": PATTERNS, "metadata": METADATA, "measures": MEASURES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +45,9 @@ class PatternData:
     """Windows.
 
     Attributes:
-        images: Inverse pole figures along x, y and z, (N, size, size, 9) uint8.
+        images: Inverse pole figures along x, y and z, (N, rows, columns, 9) uint8.
+        measures: What orientation microscopy reads off the same sections, in the order of
+            `mdlens.descriptors.ebsd.MEASURES`, (N, measures).
         metadata: In the order of `METADATA` (N, 5).
         labels: Numbers in `mdlens.descriptors.deformation.PATTERNS` (N,).
         scores: In the order of ``PATTERNS[1:]`` (N, 6).
@@ -46,9 +58,11 @@ class PatternData:
         seed: Of the polycrystal (N,).
         runs: Names of the runs.
         source: "md" or "synthetic"; the two are never mixed in a result.
+        thresholds: Of the scores, that the labels were given by.
     """
 
     images: NDArray[np.uint8]
+    measures: Float32Array
     metadata: FloatArray
     labels: IntArray
     scores: FloatArray
@@ -59,6 +73,7 @@ class PatternData:
     seed: IntArray
     runs: tuple[str, ...]
     source: str
+    thresholds: Thresholds
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -74,10 +89,22 @@ class PatternData:
         """The metadata that a classifier is given, in the order of `TOLD` (N, 4)."""
         return self.metadata[:, : len(TOLD)]
 
+    @property
+    def measured(self) -> FloatArray:
+        """What a classifier is told, and the measures of the section, (N, 4 + measures)."""
+        return np.concatenate([self.told, self.measures], axis=1)
+
+    @property
+    def relative(self) -> FloatArray:
+        """Scores over their thresholds (N, 6)."""
+        relative: FloatArray = self.scores / np.array(
+            [getattr(self.thresholds, name) for name in PATTERNS[1:]]
+        )
+        return relative
+
     def part(self, index: NDArray[Any]) -> "PatternData":
         """Some of the windows."""
-        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        return PatternData(**arrays, runs=self.runs, source=self.source)
+        return replace(self, **{name: getattr(self, name)[index] for name in _ARRAYS})
 
     def conditions(self) -> IntArray:
         """Number of the composition, pressure and temperature of each window (N,)."""
@@ -86,7 +113,7 @@ class PatternData:
         )
 
     def channels(self, image: str) -> NDArray[np.float32]:
-        """Images for a network, from 0 to 1, (N, channels, size, size); ``image`` is x, y, z or xyz."""
+        """Images for a network, from 0 to 1, (N, channels, rows, columns); ``image`` is x, y, z or xyz."""
         picked = {"x": slice(0, 3), "y": slice(3, 6), "z": slice(6, 9), "xyz": slice(0, 9)}
         if image not in picked:
             raise InputError(f"image must be x, y, z or xyz, got {image!r:.20}")
@@ -97,7 +124,9 @@ class PatternData:
 def save_patterns(file: Path, data: PatternData) -> None:
     """Write windows to a compressed file that appears under its name only when whole."""
     partial = file.with_name(file.name + ".partial")
-    about = json.dumps({"runs": data.runs, "source": data.source, "patterns": PATTERNS, "metadata": METADATA})
+    about = json.dumps(
+        {"runs": data.runs, "source": data.source, "thresholds": asdict(data.thresholds), **_KNOWN}
+    )
     arrays: dict[str, Any] = {name: getattr(data, name) for name in _ARRAYS}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,34 +149,39 @@ def load_patterns(files: Sequence[Path]) -> PatternData:
     parts: list[dict[str, Any]] = []
     names: list[str] = []
     sources: set[str] = set()
+    thresholds: set[Thresholds] = set()
     for file in files:
         arrays, about = _read(file)
         arrays["run"] = arrays["run"] + len(names)
         names += about["runs"]
         sources.add(about["source"])
+        thresholds.add(Thresholds(**about["thresholds"]))
         parts.append(arrays)
     if len(sources) > 1:
         raise InputError(
             "windows of MD and of the synthetic generator are not joined: their results are apart"
         )
+    if len(thresholds) > 1:
+        raise InputError("windows labelled by different thresholds are not joined: label the runs again")
     shapes = {part["images"].shape[1:] for part in parts}
     if len(shapes) > 1:
         raise InputError(f"images must all have one shape, got {sorted(shapes)}")
     joined = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
-    return PatternData(**joined, runs=tuple(names), source=sources.pop())
+    return PatternData(**joined, runs=tuple(names), source=sources.pop(), thresholds=thresholds.pop())
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
             about = json.loads(str(saved["about"]))
-            arrays = {name: saved[name] for name in _ARRAYS}
+            other = [name for name, known in _KNOWN.items() if tuple(about.get(name, ())) != known]
+            arrays = {} if other else {name: saved[name] for name in _ARRAYS}
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or 'no such file'}") from error
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"{file}: holds no labelled windows ({error}); write it with label") from error
-    if tuple(about.get("patterns", ())) != PATTERNS or tuple(about.get("metadata", ())) != METADATA:
-        raise FormatError(f"{file}: was written with other patterns or metadata; label the runs again")
+    if other:
+        raise FormatError(f"{file}: was written with other {' and '.join(other)}; label the runs again")
     return arrays, about
 
 

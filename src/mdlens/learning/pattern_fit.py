@@ -13,10 +13,13 @@ from torch.nn import functional
 from mdlens.errors import InputError
 from mdlens.learning.lightning_run import torch_state
 from mdlens.models.autoencoder import TomographAutoencoder
-from mdlens.models.pattern_classifier import PatternClassifier
+from mdlens.models.pattern_classifier import PatternClassifier, log_scores
 from mdlens.types import Float32Array, FloatArray, IntArray
 
 Report = Callable[[int, int, float], None]
+
+_SCORES = 3.0  # weight of the scores beside the cross entropy
+_ROUGH = 0.3  # error of a logarithm up to which it counts by its square
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +62,15 @@ def fit_autoencoder(
     images: Float32Array, settings: PatternFitSettings, *, latent: int = 32, width: int = 16,
     report: Report = lambda epoch, epochs, loss: None,
 ) -> TomographAutoencoder:  # fmt: skip
-    """Fit an autoencoder to images (N, C, size, size) with the mean squared error.
+    """Fit an autoencoder to images (N, C, rows, columns) with the mean squared error.
 
     Raises:
-        InputError: If there are fewer than two images or they are not square.
+        InputError: If there are fewer than two images, or rows or columns are no multiple of 16.
     """
     _enough(len(images))
-    if images.shape[2] != images.shape[3]:
-        raise InputError(f"images must be square, got {images.shape}")
     with torch_state(settings.threads, settings.seed):
-        network = TomographAutoencoder(images.shape[1], latent=latent, size=images.shape[2], width=width)
+        channels, rows, columns = images.shape[1:]
+        network = TomographAutoencoder(channels, latent=latent, rows=rows, columns=columns, width=width)
         pictures = torch.from_numpy(images)
 
         def loss(batch: Tensor) -> Tensor:
@@ -108,17 +110,18 @@ def reconstruct(
 
 def fit_classifier(
     build: Callable[[], PatternClassifier], windows: Float32Array, metadata: FloatArray, labels: IntArray,
-    settings: PatternFitSettings, *, classes: int, report: Report = lambda epoch, epochs, loss: None,
+    scores: FloatArray, settings: PatternFitSettings, *,
+    report: Report = lambda epoch, epochs, loss: None,
 ) -> PatternClassifier:  # fmt: skip
-    """Fit a classifier with cross entropy, every class weighing the same.
+    """Fit a classifier to the scores of the patterns and, with cross entropy, to the labels.
 
     Args:
         build: Makes the network, called under the seed.
         windows: Images or vectors (N, ...).
         metadata: (N, numbers).
         labels: (N,).
+        scores: Of every pattern but the elastic one, over its threshold (N, classes - 1).
         settings: How.
-        classes: Number of classes.
         report: Called with epoch, epochs and loss.
     """
     _enough(len(labels))
@@ -127,13 +130,13 @@ def fit_classifier(
         seen, known = torch.from_numpy(windows), torch.from_numpy(metadata.astype(np.float32))
         network.measure(known)
         wanted = torch.from_numpy(labels)
-        counts = np.bincount(labels, minlength=classes)
-        weights = torch.tensor(len(labels) / np.maximum(counts, 1) / (counts > 0).sum(), dtype=torch.float32)
+        measured = torch.from_numpy(log_scores(scores).astype(np.float32))
 
         def loss(batch: Tensor) -> Tensor:
             shown = seen[batch] if seen.ndim < 4 else _mirrored(seen[batch])
-            logits = network(shown, known[batch]).logits
-            return functional.cross_entropy(logits, wanted[batch], weight=weights)
+            output = network(shown, known[batch])
+            off = functional.smooth_l1_loss(output.scores, measured[batch], beta=_ROUGH)
+            return _SCORES * off + functional.cross_entropy(output.logits, wanted[batch])
 
         _descend(network, len(labels), loss, settings, report)
     return network.eval()

@@ -14,7 +14,7 @@ class Reconstruction(NamedTuple):
     """What the network gives.
 
     Attributes:
-        image: The reconstruction, values from 0 to 1, (images, channels, size, size).
+        image: The reconstruction, values from 0 to 1, (images, channels, rows, columns).
         latent: The vectors between, (images, latent).
     """
 
@@ -28,7 +28,8 @@ class TomographAutoencoder(nn.Module):
     Args:
         channels: Channels of the images: 3 for one inverse pole figure, 9 for three.
         latent: Numbers of the global vector.
-        size: Rows and columns of the images, a multiple of 16.
+        rows: Of the images, a multiple of 16.
+        columns: Of the images, a multiple of 16.
         width: Channels of the first convolution; each next has twice as many, up to four times.
 
     Raises:
@@ -37,20 +38,23 @@ class TomographAutoencoder(nn.Module):
     Source: arXiv 2512.05818 compresses tomographs to 32 numbers; the layers are ours.
     """
 
-    def __init__(self, channels: int = 3, *, latent: int = 32, size: int = 64, width: int = 16) -> None:
+    def __init__(
+        self, channels: int = 3, *, latent: int = 32, rows: int = 64, columns: int = 64, width: int = 16
+    ) -> None:
         super().__init__()
         if not (1 <= channels <= 100 and 1 <= latent <= 4096 and 1 <= width <= 512):
             raise InputError(
                 "channels must be 1 to 100, latent 1 to 4096 and width 1 to 512, "
                 f"got {channels}, {latent} and {width}"
             )
-        if size < 16 or size % 16 or size > 4096:
-            raise InputError(f"size must be a multiple of 16 up to 4096, got {size}")
+        for name, edge in (("rows", rows), ("columns", columns)):
+            if edge < 16 or edge % 16 or edge > 4096:
+                raise InputError(f"{name} must be a multiple of 16 up to 4096, got {edge}")
         self.settings: dict[str, Any] = {
-            "channels": channels, "latent": latent, "size": size, "width": width
+            "channels": channels, "latent": latent, "rows": rows, "columns": columns, "width": width
         }  # fmt: skip
         widths = (channels, width, 2 * width, 4 * width, 4 * width)
-        self.inner = (4 * width, size // 16, size // 16)
+        self.inner = (4 * width, rows // 16, columns // 16)
         self.down = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in _narrowing(a, b)))
         flat = self.inner[0] * self.inner[1] * self.inner[2]
         self.to_latent, self.from_latent = nn.Linear(flat, latent), nn.Linear(latent, flat)
@@ -66,9 +70,11 @@ class TomographAutoencoder(nn.Module):
         Raises:
             InputError: If they have another shape than the network was built for.
         """
-        expected = (self.settings["channels"], self.settings["size"], self.settings["size"])
+        expected = tuple(self.settings[name] for name in ("channels", "rows", "columns"))
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
-            raise InputError(f"images must be (images, *{expected}), got {tuple(images.shape)}")
+            raise InputError(
+                f"images must be (images, {', '.join(map(str, expected))}), got {tuple(images.shape)}"
+            )
         latent: Tensor = self.to_latent(self.down(images).flatten(1))
         return latent
 

@@ -1,11 +1,20 @@
 """Classifiers of deformation patterns: what is seen, joined with what is known about the window."""
 
+import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mdlens.errors import InputError
+from mdlens.types import FloatArray
+
+LEAST = 0.05
+"""Share of a threshold below which scores are told apart no further."""
+
+FAR = 10.0
+"""Spreads from the centre beyond which metadata are as far as they get."""
 
 
 class PatternOutput(NamedTuple):
@@ -13,22 +22,33 @@ class PatternOutput(NamedTuple):
 
     Attributes:
         logits: Of each pattern, (windows, classes).
+        scores: What the network takes the score of each pattern but the elastic one for, on the scale of
+            `log_scores`, (windows, classes - 1).
         embedding: The numbers before the last layer, (windows, numbers).
     """
 
     logits: Tensor
+    scores: Tensor
     embedding: Tensor
 
 
-class PatternClassifier(nn.Module):
-    """Base: a branch for what is seen, one for metadata, a joined head.
+def log_scores(relative: FloatArray) -> FloatArray:
+    """Scores over their thresholds on the scale that networks measure them on: logarithms, level at zero."""
+    logarithms: FloatArray = np.log(np.maximum(relative, 0.0) + LEAST)
+    return logarithms
 
-    Either branch may be left out by giving it no numbers, as baselines do.
+
+class PatternClassifier(nn.Module):
+    """Base: a branch for what is seen, one for what is known, a head that measures every pattern's score.
+
+    The largest score decides, as it does in the labels, or none where all are below a level. A network that
+    learns the scores learns more from a window than one that is told the winner alone. Either branch may be
+    left out by giving it no numbers, as baselines do.
 
     Args:
         seen: Numbers that the first branch gives.
         metadata: Numbers known about a window.
-        classes: Patterns.
+        classes: Patterns, the elastic one first.
         width: Of the metadata branch and the head.
         dropout: Before the last layer.
     """
@@ -51,7 +71,9 @@ class PatternClassifier(nn.Module):
         self.joined = nn.Sequential(
             nn.Linear(seen + (width if metadata else 0), width), nn.GELU(), nn.Dropout(dropout)
         )
-        self.last = nn.Linear(width, classes)
+        self.last = nn.Linear(width, classes - 1)
+        self.level = nn.Parameter(torch.tensor(math.log(1.0 + LEAST)))
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
 
     def measure(self, metadata: Tensor) -> None:
         """Take centre and spread of the metadata from training windows (windows, metadata)."""
@@ -69,9 +91,11 @@ class PatternClassifier(nn.Module):
         """Classify windows (windows, ...) with their metadata (windows, metadata)."""
         parts = [self.see(windows)]
         if self.known is not None:
-            parts.append(self.known((metadata - self.center) / self.spread))
+            parts.append(self.known(((metadata - self.center) / self.spread).clamp(-FAR, FAR)))
         embedding = self.joined(torch.cat(parts, dim=1))
-        return PatternOutput(self.last(embedding), embedding)
+        scores = self.last(embedding)
+        levels = torch.cat([self.level.expand(len(scores), 1), scores], dim=1)
+        return PatternOutput(self.sharpness * levels, scores, embedding)
 
 
 class LatentClassifier(PatternClassifier):

@@ -19,20 +19,24 @@ from mdlens.descriptors.deformation import (
     judge,
     pattern_scores,
 )
+from mdlens.descriptors.ebsd import OrientationImage, ebsd_measures, orientation_image
 from mdlens.descriptors.ipf import AXES, ipf_colors
-from mdlens.descriptors.tomograph import DEFECT, cut, ipf_stack
+from mdlens.descriptors.tomograph import DEFECT, Tomograph, cut, ipf_stack
 from mdlens.errors import InputError
 from mdlens.io import read
-from mdlens.learning.pattern_data import PatternData, save_patterns
+from mdlens.learning.pattern_data import LEVEL, PatternData, save_patterns
 from mdlens.learning.ptm import match_orientations
 from mdlens.neighbors import find_nearest
 from mdlens.simulation.sliding import COUNTERBODY, MOBILE, SlidingRecipe
-from mdlens.simulation.synthetic_patterns import SPEED, synthetic_window
+from mdlens.simulation.synthetic_patterns import PIXEL, SPEED, synthetic_window
 from mdlens.types import BoolArray, FloatArray
 from mdlens.workflows.tomographs import nearest_spacing, sample_of
 
 SIZE = 64
-"""Rows and columns of a window's image."""
+"""Columns of a window's image."""
+
+ROWS = 16
+"""Rows of an image are a multiple of this, as autoencoders halve them four times."""
 
 _ABOVE = 4.0  # Angstrom of the image above the first surface
 _REACH = 1.3  # of the nearest-neighbour distance: bonds of a window
@@ -62,13 +66,14 @@ def label_runs(
 
     A window is a part of the film along the sliding direction; its mobile atoms are compared with themselves
     in the first frame of the file. Velocities are displacements since the last frame that was labelled:
-    those of a moment are mostly heat. Nothing that decides the label but the orientations is in the image.
+    those of a moment are mostly heat. The image is a section through the middle of the film from the base to
+    the surface; nothing that decides the label but the orientations is in it.
 
     Args:
         folders: Of runs, as ``mdlens simulate sliding`` leaves them.
         out: File of windows (.npz).
         windows: Number of windows side by side.
-        size: Rows and columns of a window's image.
+        size: Columns of a window's image; its rows cover the film.
         frames: Which frames; the first one of the file is always the reference.
         thresholds: Where patterns begin.
         on_frame: Called with the name of the run and the number of the frame.
@@ -76,6 +81,7 @@ def label_runs(
     Raises:
         InputError: If a folder holds no run, or none has a second frame.
     """
+    limits = thresholds or Thresholds()
     rows: list[dict[str, Any]] = []
     for number, folder in enumerate(folders):
         recipe = _recipe(folder)
@@ -89,14 +95,14 @@ def label_runs(
             velocity = _mean_velocity(before.atoms, now.atoms, recipe)
             before = now
             for window in range(windows):
-                row = _window(start, now, velocity, recipe, (window, windows), size, thresholds)
+                row = _window(start, now, velocity, recipe, (window, windows), size, limits)
                 place = (window + 0.5) / windows
                 row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
             on_frame(folder.name, frame)
     if not rows:
         raise InputError("no frame after the first one was found: give runs that have slid")
-    data = _gather(rows, tuple(folder.name for folder in folders), "md")
+    data = _gather(rows, tuple(folder.name for folder in folders), "md", limits)
     save_patterns(out, data)
     return data
 
@@ -152,11 +158,14 @@ def synthetic_patterns(
                     grain_seed=100 * seed + 10 * grain_seed + region,
                 )
                 verdict = judge(pattern_scores(window.start, window.now, speed=SPEED))
-                row = _row(_picture(window.now, size), verdict)
+                measures = ebsd_measures(
+                    _orientations(window.now, size), _orientations(window.start, size), PIXEL
+                )
+                row = _row(_picture(window.now, size), measures, verdict)
                 row["metadata"] = (nickel, pressure, temperature, time, 0.25 + 0.5 * region)
                 rows.append(row | {"run": run, "region": region, "seed": grain_seed})
         on_run(run + 1, runs)
-    data = _gather(rows, tuple(names), "synthetic")
+    data = _gather(rows, tuple(names), "synthetic", Thresholds())
     save_patterns(out, data)
     return data
 
@@ -189,9 +198,20 @@ def _picture(state: AtomState, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]
     return image.reshape(size, size, 9)
 
 
-def _row(image: np.ndarray[Any, np.dtype[np.uint8]], verdict: PatternLabel) -> dict[str, Any]:
+def _orientations(state: AtomState, size: int) -> OrientationImage:
+    return OrientationImage(
+        state.q.reshape(size, size, 4),
+        (state.kind == MATRIX).reshape(size, size),
+        np.ones((size, size), np.bool_),
+    )
+
+
+def _row(
+    image: np.ndarray[Any, np.dtype[np.uint8]], measures: FloatArray, verdict: PatternLabel
+) -> dict[str, Any]:
     return {
-        "images": image,
+        "images": (np.rint(image / LEVEL) * LEVEL).astype(np.uint8),
+        "measures": measures,
         "labels": verdict.label,
         "scores": [verdict.scores[name] for name in PATTERNS[1:]],
         "margins": verdict.margin,
@@ -199,12 +219,15 @@ def _row(image: np.ndarray[Any, np.dtype[np.uint8]], verdict: PatternLabel) -> d
     }
 
 
-def _gather(rows: list[dict[str, Any]], runs: tuple[str, ...], source: str) -> PatternData:
+def _gather(
+    rows: list[dict[str, Any]], runs: tuple[str, ...], source: str, thresholds: Thresholds
+) -> PatternData:
     def column(name: str, kind: Any) -> Any:
         return np.array([row[name] for row in rows], kind)
 
     return PatternData(
         images=column("images", np.uint8),
+        measures=column("measures", np.float32),
         metadata=column("metadata", np.float64),
         labels=column("labels", np.int64),
         scores=column("scores", np.float64),
@@ -215,6 +238,7 @@ def _gather(rows: list[dict[str, Any]], runs: tuple[str, ...], source: str) -> P
         seed=column("seed", np.int64),
         runs=runs,
         source=source,
+        thresholds=thresholds,
     )
 
 
@@ -242,7 +266,7 @@ def _frame(atoms: Atoms) -> _Frame:
 
 def _window(
     start: _Frame, now: _Frame, velocity: FloatArray, recipe: SlidingRecipe, which: tuple[int, int],
-    size: int, thresholds: Thresholds | None,
+    size: int, thresholds: Thresholds,
 ) -> dict[str, Any]:  # fmt: skip
     window, windows = which
     width = recipe.length / windows
@@ -254,18 +278,34 @@ def _window(
         speed=recipe.speed,
         dimension=2 if recipe.columnar else 3,
     )
-    pixel = width / size
     top = float(start.atoms.positions[:, 2].max()) + _ABOVE
-    section = cut(
-        np.stack([x, now.atoms.positions[:, 1], now.atoms.positions[:, 2]], axis=1),
+    section, first = (
+        _section(frame, recipe, (window * width, (window + 1) * width), top, width / size)
+        for frame in (now, start)
+    )
+    measures = ebsd_measures(
+        orientation_image(section, now.q, now.kind == MATRIX),
+        orientation_image(first, start.q, start.kind == MATRIX),
+        section.pixel,
+    )
+    return _row(ipf_stack(section, now.q, now.kind == MATRIX), measures, judge(scores, thresholds))
+
+
+def _section(
+    frame: _Frame, recipe: SlidingRecipe, x: tuple[float, float], top: float, pixel: float
+) -> Tomograph:
+    """The section through the middle of the film, from its base to above its surface."""
+    positions = frame.atoms.positions
+    rows = ROWS * int(np.ceil(top / (ROWS * pixel)))
+    return cut(
+        np.stack([positions[:, 0] % recipe.length, positions[:, 1], positions[:, 2]], axis=1),
         axis="y",
         position=0.5 * recipe.width,
         pixel=pixel,
-        low=(window * width, top - width),
-        high=((window + 1) * width, top),
-        reach=nearest_spacing(now.atoms),
+        low=(x[0], top - rows * pixel),
+        high=(x[1], top),
+        reach=nearest_spacing(frame.atoms),
     )
-    return _row(ipf_stack(section, now.q, now.kind == MATRIX), judge(scores, thresholds))
 
 
 def _mean_velocity(before: Atoms, now: Atoms, recipe: SlidingRecipe) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from mdlens.descriptors.deformation import PATTERNS
+from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import InputError, ModelError
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.calibration import fit_temperature
@@ -23,6 +24,7 @@ from mdlens.learning.metrics import (
     macro_f1,
 )
 from mdlens.learning.pattern_data import (
+    GREY,
     METADATA,
     SPLITS,
     TOLD,
@@ -51,7 +53,6 @@ Network = TypeVar("Network", bound=nn.Module)
 READINGS = ("latent", "image")
 _ENCODER, _CLASSIFIER = "autoencoder.safetensors", "classifier.safetensors"
 _KINDS = {_ENCODER: "tribology-autoencoder", _CLASSIFIER: "tribology-classifier"}
-_GREY = 70 / 255  # level of atoms without an orientation in the images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ class TribologyConfig:
         data: Files of labelled windows, relative to the configuration file.
         image: Viewing directions of the images: x, y, z or xyz.
         reading: "latent" classifies the autoencoder's vector, "image" the image itself.
+        measures: Whether the classifier is also told what orientation microscopy reads off the image.
         latent: Numbers of the vector.
         width: Channels of the first convolutions.
         split: What is held out: random, region, seed or condition.
@@ -76,7 +78,8 @@ class TribologyConfig:
 
     data: tuple[str, ...]
     image: str = "xyz"
-    reading: str = "latent"
+    reading: str = "image"
+    measures: bool = True
     latent: int = 32
     width: int = 16
     split: str = "condition"
@@ -125,21 +128,23 @@ def train_tribology(
         raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
     encoder = _encoder(config, images[fit], folder, report)
     seen = encode(encoder, images) if config.reading == "latent" else images
+    known = data.measured if config.measures else data.told
     network = fit_classifier(
-        lambda: build_classifier(config, seen.shape[1]),
+        lambda: build_classifier(config, seen.shape[1], known.shape[1]),
         seen[fit],
-        data.told[fit],
+        known[fit],
         data.labels[fit],
+        data.relative[fit],
         config.classifier,
-        classes=len(PATTERNS),
         report=lambda k, n, loss: report("classifier", k, n),
     )
-    temperature = fit_temperature(logits_of(network, seen[kept], data.told[kept]), data.labels[kept])
+    temperature = fit_temperature(logits_of(network, seen[kept], known[kept]), data.labels[kept])
     description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
                    "image": config.image, "classes": list(PATTERNS), "metadata": list(TOLD),
+                   "measures": list(MEASURES) if config.measures else [],
                    "source": data.source, "temperature": temperature}  # fmt: skip
     save_network(folder / _CLASSIFIER, network, description)
-    logits = logits_of(network, seen[test], data.told[test]) / temperature
+    logits = logits_of(network, seen[test], known[test]) / temperature
     metrics = {
         "source": data.source,
         "split": config.split,
@@ -152,18 +157,20 @@ def train_tribology(
     return metrics
 
 
-def build_classifier(config: TribologyConfig, numbers: int) -> PatternClassifier:
+def build_classifier(config: TribologyConfig, numbers: int, known: int) -> PatternClassifier:
     """The classifier of a configuration for vectors or images of so many numbers or channels."""
     if config.reading == "latent":
-        return LatentClassifier(numbers, len(TOLD), len(PATTERNS))
-    return ImageClassifier(numbers, len(TOLD), len(PATTERNS), width=config.width)
+        return LatentClassifier(numbers, known, len(PATTERNS))
+    return ImageClassifier(numbers, known, len(PATTERNS), width=config.width)
 
 
 def _encoder(
     config: TribologyConfig, images: Float32Array, folder: Path, report: Callable[[str, int, int], None]
 ) -> TomographAutoencoder:
     file = folder / _ENCODER
-    made_with = json.loads(json.dumps(asdict(config) | {"classifier": None, "reading": None}))
+    made_with = json.loads(
+        json.dumps(asdict(config) | {"classifier": None, "reading": None, "measures": None})
+    )
     if file.exists():
         description, tensors = read_network(file, _KINDS[_ENCODER])
         if description.get("config") == made_with:
@@ -206,7 +213,7 @@ def reconstruction_quality(network: TomographAutoencoder, images: Float32Array) 
     Atoms without an orientation are those of grain boundaries, twin boundaries and faults.
     """
     drawn = reconstruct(network, images)
-    boundary = (np.abs(images - _GREY) < 0.004).all(axis=1)
+    boundary = (np.abs(images - GREY / 255) < 0.004).all(axis=1)
     return {
         "latent": network.settings["latent"],
         "psnr": float(psnr(images, drawn).mean()),
@@ -228,19 +235,22 @@ class TribologyModel:
         network: The classifier.
         encoder: The autoencoder, where the classifier reads its vector.
         image: Viewing directions of the images.
+        measures: Whether the classifier is told the measures of the images.
         temperature: Of the probabilities.
     """
 
     network: PatternClassifier
     encoder: TomographAutoencoder | None
     image: str
+    measures: bool
     temperature: float
 
     def probabilities(self, data: PatternData) -> FloatArray:
         """Probability of each pattern for windows (N, patterns)."""
         images = data.channels(self.image)
         seen = images if self.encoder is None else encode(self.encoder, images)
-        return softmax(logits_of(self.network, seen, data.told) / self.temperature)
+        known = data.measured if self.measures else data.told
+        return softmax(logits_of(self.network, seen, known) / self.temperature)
 
 
 def load_tribology_model(folder: Path) -> TribologyModel:
@@ -253,6 +263,8 @@ def load_tribology_model(folder: Path) -> TribologyModel:
     description, tensors = read_network(file, _KINDS[_CLASSIFIER])
     if description.get("classes") != list(PATTERNS) or description.get("metadata") != list(TOLD):
         raise ModelError(f"{file}: knows other patterns or metadata; train the model again")
+    if description.get("measures") not in ([], list(MEASURES)):
+        raise ModelError(f"{file}: knows other measures of an image; train the model again")
     if description.get("reading") not in READINGS:
         raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
     latent = description["reading"] == "latent"
@@ -266,7 +278,8 @@ def load_tribology_model(folder: Path) -> TribologyModel:
     if latent:
         about, weights = read_network(folder / _ENCODER, _KINDS[_ENCODER])
         encoder = _restored(folder / _ENCODER, TomographAutoencoder(**about["settings"]), weights)
-    return TribologyModel(_restored(file, network, tensors), encoder, image, temperature)
+    measures = bool(description["measures"])
+    return TribologyModel(_restored(file, network, tensors), encoder, image, measures, temperature)
 
 
 def _restored(file: Path, network: Network, tensors: Mapping[str, Tensor]) -> Network:
@@ -396,8 +409,8 @@ def predict_conditions(
             np.zeros((len(drawn), 0), np.float32),
             data.told[drawn],
             data.labels[drawn],
+            data.relative[drawn],
             PatternFitSettings(epochs=epochs, seed=seed + member),
-            classes=len(PATTERNS),
         )
         chances[member] = softmax(logits_of(network, np.zeros((len(wanted), 0), np.float32), wanted))
     return chances
