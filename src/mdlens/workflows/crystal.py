@@ -1,6 +1,7 @@
 """Which structure is each atom in: Neighbors Maps, made and classified batch by batch."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
 
 _BLOCK = 1 << 16
+_AHEAD = 8  # batches waiting per thread
 
 _Predict: TypeAlias = Callable[[IntArray], tuple[Prediction, BoolArray]]
 """What the model says of the atoms with these indices, and whether each has enough neighbours for a map."""
@@ -354,8 +356,12 @@ def _run_all(run: Callable[[int], int], starts: range, threads: int, progress: C
             progress(run(start))
         return
     pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[int]] = deque()
     try:
-        waiting: list[Future[int]] = [pool.submit(run, start) for start in starts]
+        for start in starts:
+            if len(waiting) == _AHEAD * workers:  # a future for each of many batches would take megabytes
+                progress(waiting.popleft().result())
+            waiting.append(pool.submit(run, start))
         for future in waiting:
             progress(future.result())
     finally:
