@@ -1,5 +1,8 @@
 """Windows in files, splits, image quality, logistic fits."""
 
+import contextlib
+import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +47,7 @@ def windows(n=24, source="synthetic", seed=0):
         runs=tuple(f"run{k}" for k in range(6)),
         source=source,
         thresholds=Thresholds(),
+        pixel=2.0,
     )
 
 
@@ -59,13 +63,44 @@ def test_windows_survive_a_file(tmp_path):
     with pytest.raises(InputError, match="not joined"):
         load_patterns([tmp_path / "a.npz", tmp_path / "b.npz"])
     save_patterns(tmp_path / "b.npz", replace(data, thresholds=Thresholds(twinning=0.05)))
-    with pytest.raises(InputError, match="different thresholds"):
+    with pytest.raises(InputError, match="another thresholds"):
+        load_patterns([tmp_path / "a.npz", tmp_path / "b.npz"])
+    save_patterns(tmp_path / "b.npz", replace(data, pixel=1.0))
+    with pytest.raises(InputError, match="another pixel"):
         load_patterns([tmp_path / "a.npz", tmp_path / "b.npz"])
     (tmp_path / "c.npz").write_bytes(b"nothing")
     with pytest.raises(FormatError, match="no labelled windows"):
         load_patterns([tmp_path / "c.npz"])
     with pytest.raises(InputError, match="cannot be read"):
         load_patterns([tmp_path / "d.npz"])
+
+
+def test_damaged_windows_are_refused_and_nothing_else(tmp_path):
+    file = tmp_path / "a.npz"
+    save_patterns(file, windows())
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(40):
+        data = bytearray(whole)
+        at = int(rng.integers(len(data) - 30))
+        data[at : at + 30] = rng.integers(0, 256, 30, np.uint8).tobytes()
+        file.write_bytes(bytes(data))
+        with contextlib.suppress(FormatError):
+            load_patterns([file])
+            continue
+        refused += 1
+    assert refused > 20
+    with np.load(io.BytesIO(whole)) as saved:
+        arrays = dict(saved)
+    about = json.loads(str(arrays["about"]))
+    for change in ({"thresholds": {"twinning": "much"}}, {"measures": 5}, {"runs": None}, {"pixel": []}):
+        np.savez(file, **(arrays | {"about": np.array(json.dumps(about | change))}))
+        with pytest.raises(FormatError, match="label"):
+            load_patterns([file])
+    np.savez(file, **(arrays | {"measures": arrays["measures"][:, :3]}))
+    with pytest.raises(FormatError, match="measures must be"):
+        load_patterns([file])
 
 
 def test_windows_for_calibration_are_whole_units_where_there_are_enough():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ def test_synthetic_windows_say_what_they_are(drawn):
 
 @pytest.mark.parametrize("reading", ["latent", "image"])
 def test_train_and_classify(drawn, tmp_path, reading):
+    from mdlens.learning.pattern_data import load_patterns
     from mdlens.workflows.tribology import classify_windows, load_tribology_model, train_tribology
 
     config = tmp_path / "config.toml"
@@ -57,6 +59,8 @@ def test_train_and_classify(drawn, tmp_path, reading):
     assert len(records) == 48
     model = load_tribology_model(tmp_path / "run")
     assert (model.encoder is None) == (reading == "image")
+    with pytest.raises(InputError, match="pixels of"):
+        model.probabilities(replace(load_patterns([drawn]), pixel=9.0))
     file = tmp_path / "run" / "classifier.safetensors"
     data = bytearray(file.read_bytes())
     data[-3] ^= 1

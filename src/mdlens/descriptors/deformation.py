@@ -31,9 +31,13 @@ OTHER, MATRIX, TWIN_BOUNDARY, FAULT = 0, 1, 2, 3
 GRAIN_ANGLE = 5.0
 """Degrees from atom to atom within a grain."""
 
-_TWIN_ANGLE = 8.0  # degrees from 60 about <111> that still are a twin
+TWIN_ANGLE = 8.0
+"""Degrees from 60 about <111> that still are a twin."""
+
+ROTATION = (5.0, 30.0)
+"""Degrees of a partial rotation."""
+
 _LEAST_EDGE = 0.05  # share of a twinned region that coherent boundaries make up
-_ROTATION = (5.0, 30.0)  # degrees of a partial rotation
 _LEAST_GRAIN = 30  # atoms
 _LEAST_REGION = 50  # atoms turned together
 _BIN = 5.0  # Angstrom of depth per value of the velocity profile
@@ -183,7 +187,7 @@ def _twinned(start: AtomState, now: AtomState, both: BoolArray) -> BoolArray:
     the angle alone would call it twinning.
     """
     turned = np.zeros(len(both), np.bool_)
-    turned[both] = twin_deviation(start.q[both], now.q[both]) <= _TWIN_ANGLE
+    turned[both] = twin_deviation(start.q[both], now.q[both]) <= TWIN_ANGLE
     boundary = now.kind == TWIN_BOUNDARY
     members = turned | boundary
     i, j = now.pairs.T
@@ -249,7 +253,7 @@ def _turned_share(start: AtomState, now: AtomState, candidates: BoolArray) -> fl
         return 0.0
     turned = np.zeros(len(candidates), np.bool_)
     angle = misorientation(start.q[candidates], now.q[candidates])
-    turned[candidates] = (angle >= _ROTATION[0]) & (angle <= _ROTATION[1])
+    turned[candidates] = (angle >= ROTATION[0]) & (angle <= ROTATION[1])
     i, j = now.pairs.T
     bound = turned[i] & turned[j]
     regions = connected(len(turned), i[bound], j[bound], turned, least=_LEAST_REGION)

@@ -1,47 +1,56 @@
 """What orientation microscopy reads off a section: boundaries, twins, faults and rotations, as shares of it.
 
-Everything here follows from the orientations that a tomograph shows, now and at the start; what an atom is
-(fault, twin boundary) and how it moves are not used, so these measures may be shown to a classifier of
-deformation patterns.
+Everything here follows from two images, the orientations that a section shows now and those it showed at the
+start. A pixel is indexed where the atom it shows is fcc; which other atoms are faults or twin boundaries, and
+how atoms move, is not used. The measures ask of places what labels of deformation patterns ask of atoms, by
+the same angles, so they are the labels' own criteria as far as one section can tell.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from mdlens.descriptors.deformation import GRAIN_ANGLE, ROTATION, TWIN_ANGLE
 from mdlens.descriptors.orientations import connected, grain_ids, misorientation, twin_deviation
 from mdlens.descriptors.tomograph import Tomograph
 from mdlens.errors import InputError
 from mdlens.types import BoolArray, FloatArray, IntArray
 
-SHARES = (
-    "unindexed", "empty", "turned_5_30", "turned_8_30", "turned_far", "twinned",
-    "sigma3", "high_angle", "low_angle", "fault_like", "twin_boundary_like",
-)  # fmt: skip
-"""Kinds of pixels, each measured as a share of the whole section and of every band of depth."""
+KINDS = ("unindexed", "sigma3", "high_angle", "low_angle", "fault_like", "twin_boundary_like")
+"""Pixels by their surroundings at one moment: without an orientation; before a boundary in its row or column
+that is a twin's (within 8 degrees of 60 about <111>), above 15 degrees or above 5; without an orientation and
+between equal crystals, or between twins, up to 8 Angstrom apart."""
 
-REGIONS = ("twinned_regions", "largest_twinned", "turned_regions", "largest_turned", "grain_area")
-"""Measures of connected pixels, as shares of the section."""
+CHANGES = ("turned", "turned_far", "twinned")
+"""Pixels by their crystal against that of the same place at the start: turned by 5 to 30 degrees, by more, or
+into a twin's orientation (counted among those turned far as well)."""
 
-STARTED = ("unindexed", "empty", "sigma3", "high_angle", "low_angle", "fault_like", "twin_boundary_like")
-"""Kinds of pixels that are measured at the start as well."""
+REGIONS = ("twinned_regions", "largest_twinned", "turned_regions", "largest_turned")
+"""Connected pixels that are twinned or turned: all regions above 64 square Angstrom, and the largest one."""
 
 BANDS = 4
 """Bands of depth, from the top."""
 
 MEASURES = (
-    *SHARES,
-    *(f"{name}_{band}" for name in SHARES for band in range(1, BANDS + 1)),
+    *KINDS,
+    *CHANGES,
+    *(f"{name}_{band}" for name in (*KINDS, *CHANGES) for band in range(1, BANDS + 1)),
     *REGIONS,
-    *(f"{name}_start" for name in (*STARTED, "grain_area")),
+    "grain_area",
+    *(f"{name}_start" for name in (*KINDS, "grain_area")),
 )
-"""Names of the measures in their order."""
+"""Names of the measures in their order, each a share of the pixels that show matter: kinds, changes, the
+same for each band; regions; area of the grain that an average pixel is in; kinds and area at the start."""
 
-_HALF = 4.0  # Angstrom from a pixel to the two that are compared across it: a fault is 4 thick
-_TWIN = 6.0  # degrees from 60 about <111>
-_SAME, _HIGH, _LOW = 6.0, 8.0, 3.0  # degrees
+AT_ONCE = tuple(
+    k for k, name in enumerate(MEASURES)
+    if not name.endswith("_start") and name not in REGIONS and not name.startswith(CHANGES)
+)  # fmt: skip
+"""Places in `MEASURES` of those that need no image of the start."""
+
+_THICK = 8.0  # Angstrom without an orientation that a boundary or a fault may be; 4 thick, and inclined
+_HIGH = 15.0  # degrees
 _REGION = 64.0  # square Angstrom of the smallest region that counts
-_GRAIN = 5.0  # degrees from pixel to pixel within a grain
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class OrientationImage:
 
     def __post_init__(self) -> None:
         shape = self.indexed.shape
+        if self.indexed.dtype != bool or self.inside.dtype != bool or not self.inside.any():
+            raise InputError("an orientation image needs two masks of bool, and matter in it")
         if len(shape) != 2 or self.q.shape != (*shape, 4) or self.inside.shape != shape:
             raise InputError(
                 f"an orientation image needs q (rows, columns, 4) and two masks (rows, columns), "
@@ -93,63 +104,77 @@ def ebsd_measures(now: OrientationImage, start: OrientationImage, pixel: float) 
             f"two images of one shape and a positive pixel are needed, "
             f"got {now.indexed.shape}, {start.indexed.shape} and {pixel}"
         )
-    kinds = _kinds(now, pixel) | _changes(now, start)
-    started = _kinds(start, pixel)
-    values = [kinds[name].mean() for name in SHARES]
-    for name in SHARES:
-        values += [band.mean() if band.size else 0.0 for band in np.array_split(kinds[name], BANDS)]
-    for name in ("twinned", "turned_5_30"):
-        areas = _areas(kinds[name])
-        values += [areas[areas * pixel**2 >= _REGION].sum() / now.indexed.size]
-        values += [areas.max(initial=0) / now.indexed.size]
+    changes = _changes(now, start)
+    found = [*_kinds(now, pixel).values(), *changes.values()]
+    bands = np.array_split(np.flatnonzero(now.inside.any(axis=1)), BANDS)
+    matter = now.inside.sum()
+    values = [pixels.sum() / matter for pixels in found]
+    values += [pixels[band].sum() / max(now.inside[band].sum(), 1) for pixels in found for band in bands]
+    for name in ("twinned", "turned"):
+        areas = _areas(changes[name])
+        values += [areas[areas * pixel**2 >= _REGION].sum() / matter, areas.max(initial=0) / matter]
     values += [_grain_area(now)]
-    values += [started[name].mean() for name in STARTED] + [_grain_area(start)]
+    values += [pixels.sum() / start.inside.sum() for pixels in _kinds(start, pixel).values()]
+    values += [_grain_area(start)]
     measures: FloatArray = np.array(values, np.float64)
     return measures
 
 
-def _kinds(image: OrientationImage, pixel: float) -> dict[str, BoolArray]:
-    """Pixels by what stands on both sides of them, side by side or one above the other."""
-    half = max(1, round(_HALF / pixel))
+def _kinds(image: OrientationImage, pixel: float) -> dict[str, FloatArray]:
+    """How much of each pixel is of a kind, in the order of `KINDS`; rows and columns are a half each."""
     unindexed = image.inside & ~image.indexed
-    found = {"unindexed": unindexed, "empty": ~image.inside}
-    twin, high, low, same = (np.zeros(unindexed.shape, np.bool_) for _ in range(4))
+    kinds = {name: np.zeros(unindexed.shape) for name in KINDS} | {"unindexed": unindexed.astype(float)}
+    least = np.full(unindexed.shape, _THICK / pixel)  # pixels without an orientation in a row or column
     for axis in (0, 1):
-        length = unindexed.shape[axis]
-        if length <= 2 * half:
-            continue
-        before, middle, after = (
-            (slice(None),) * axis + (slice(at, length - 2 * half + at),) for at in (0, half, 2 * half)
-        )
-        both = image.indexed[before] & image.indexed[after]
-        angle, deviation = _compared(image.q[before], image.q[after], both)
-        twin[middle] |= deviation <= _TWIN
-        high[middle] |= (angle > _HIGH) & (deviation > _TWIN)
-        low[middle] |= (angle > _LOW) & (angle <= _HIGH)
-        same[middle] |= angle < _SAME
-    return found | {
-        "sigma3": twin, "high_angle": high, "low_angle": low,
-        "fault_like": unindexed & same, "twin_boundary_like": unindexed & twin,
-    }  # fmt: skip
+        views = {name: np.moveaxis(pixels, axis, 1) for name, pixels in kinds.items()}
+        q, indexed = np.moveaxis(image.q, axis, 1), np.moveaxis(image.indexed, axis, 1)
+        inside, thin = np.moveaxis(image.inside, axis, 1), np.moveaxis(least, axis, 1)
+        before, after = _ends(indexed, inside)
+        both = (before >= 0) & (after >= 0) & (after - before - 1 <= thin)
+        rows = np.nonzero(both)[0]
+        angle, deviation = np.full(both.shape, np.nan), np.full(both.shape, np.nan)
+        pair = q[rows, before[both]], q[rows, after[both]]
+        angle[both], deviation[both] = misorientation(*pair), twin_deviation(*pair)
+        twin, same = deviation <= TWIN_ANGLE, angle <= GRAIN_ANGLE
+        views["sigma3"] += 0.5 * (indexed & twin)
+        views["high_angle"] += 0.5 * (indexed & (angle > _HIGH) & ~twin)
+        views["low_angle"] += 0.5 * (indexed & (angle > GRAIN_ANGLE) & (angle <= _HIGH))
+        # The shorter way across decides what stands on both sides.
+        for name, here in (("fault_like", same), ("twin_boundary_like", twin)):
+            views[name][both & ~indexed] = here[both & ~indexed]
+        thin[both & ~indexed] = (after - before - 1)[both & ~indexed]
+    return kinds
+
+
+def _ends(indexed: BoolArray, inside: BoolArray) -> tuple[IntArray, IntArray]:
+    """Columns of the pixels with an orientation on both sides of each pixel, -1 for none.
+
+    A pixel that has one itself is compared with the next; matter must go through.
+    """
+    columns = np.broadcast_to(np.arange(indexed.shape[1]), indexed.shape)
+    last = np.where(indexed | ~inside, columns, -1)
+    before = np.maximum.accumulate(last, axis=1)
+    next_one = np.where(indexed | ~inside, columns, indexed.shape[1])
+    after = np.minimum.accumulate(next_one[:, ::-1], axis=1)[:, ::-1]
+    after = np.where(
+        indexed, np.append(after[:, 1:], np.full((len(after), 1), indexed.shape[1]), axis=1), after
+    )
+    row = np.arange(len(indexed))[:, None]
+    known = np.append(indexed, np.zeros((len(indexed), 1), np.bool_), axis=1)
+    return np.where(known[row, before], before, -1), np.where(known[row, after], after, -1)
 
 
 def _changes(now: OrientationImage, start: OrientationImage) -> dict[str, BoolArray]:
-    """Pixels by how the crystal there is turned against the start."""
-    angle, deviation = _compared(now.q, start.q, now.indexed & start.indexed)
-    return {
-        "turned_5_30": (angle >= 5.0) & (angle <= 30.0),
-        "turned_8_30": (angle >= 8.0) & (angle <= 30.0),
-        "turned_far": angle > 30.0,
-        "twinned": deviation <= _TWIN,
-    }
-
-
-def _compared(a: FloatArray, b: FloatArray, both: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Misorientation and deviation from a twin, degrees; NaN where a pixel has no orientation."""
+    """Pixels by how the crystal there is turned against the start, in the order of `CHANGES`."""
+    both = now.indexed & start.indexed
     angle, deviation = np.full(both.shape, np.nan), np.full(both.shape, np.nan)
-    angle[both] = misorientation(a[both], b[both])
-    deviation[both] = twin_deviation(a[both], b[both])
-    return angle, deviation
+    angle[both] = misorientation(now.q[both], start.q[both])
+    deviation[both] = twin_deviation(now.q[both], start.q[both])
+    return {
+        "turned": (angle >= ROTATION[0]) & (angle <= ROTATION[1]),
+        "turned_far": angle > ROTATION[1],
+        "twinned": deviation <= TWIN_ANGLE,
+    }
 
 
 def _areas(pixels: BoolArray) -> IntArray:
@@ -162,11 +187,11 @@ def _areas(pixels: BoolArray) -> IntArray:
 
 
 def _grain_area(image: OrientationImage) -> float:
-    """Area of the grain that an average indexed pixel is in, as a share of the section."""
+    """Area of the grain that an average indexed pixel is in, as a share of all matter."""
     pairs = np.stack(_neighbors(image.indexed.shape), axis=1)
-    grains = grain_ids(pairs, image.q.reshape(-1, 4), image.indexed.ravel(), degrees=_GRAIN)
+    grains = grain_ids(pairs, image.q.reshape(-1, 4), image.indexed.ravel(), degrees=GRAIN_ANGLE)
     counts = np.bincount(grains[grains >= 0]).astype(float)
-    return float((counts**2).sum() / counts.sum() / grains.size) if counts.sum() else 0.0
+    return float((counts**2).sum() / counts.sum() / image.inside.sum()) if counts.sum() else 0.0
 
 
 def _neighbors(shape: tuple[int, ...]) -> tuple[IntArray, IntArray]:

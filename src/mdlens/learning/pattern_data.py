@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,6 +38,9 @@ FEWEST_UNITS = 5
 _ARRAYS = (
     "images", "measures", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed"
 )  # fmt: skip
+_DAMAGE = (
+    KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 _KNOWN = {"patterns": PATTERNS, "metadata": METADATA, "measures": MEASURES}
 
 
@@ -59,6 +63,7 @@ class PatternData:
         runs: Names of the runs.
         source: "md" or "synthetic"; the two are never mixed in a result.
         thresholds: Of the scores, that the labels were given by.
+        pixel: Edge of a pixel, Angstrom.
     """
 
     images: NDArray[np.uint8]
@@ -74,12 +79,18 @@ class PatternData:
     runs: tuple[str, ...]
     source: str
     thresholds: Thresholds
+    pixel: float
 
     def __post_init__(self) -> None:
         n = len(self.labels)
         wrong = [name for name in _ARRAYS if len(getattr(self, name)) != n]
         if wrong:
             raise InputError(f"windows need arrays of one length, {', '.join(wrong)} are not of {n}")
+        if self.images.ndim != 4 or self.images.shape[3] != 9:
+            raise InputError(f"images must be (windows, rows, columns, 9), got {self.images.shape}")
+        for name, names in (("measures", MEASURES), ("metadata", METADATA), ("scores", PATTERNS[1:])):
+            if getattr(self, name).shape != (n, len(names)):
+                raise InputError(f"{name} must be {(n, len(names))}, got {getattr(self, name).shape}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -125,7 +136,13 @@ def save_patterns(file: Path, data: PatternData) -> None:
     """Write windows to a compressed file that appears under its name only when whole."""
     partial = file.with_name(file.name + ".partial")
     about = json.dumps(
-        {"runs": data.runs, "source": data.source, "thresholds": asdict(data.thresholds), **_KNOWN}
+        {
+            "runs": data.runs,
+            "source": data.source,
+            "thresholds": asdict(data.thresholds),
+            "pixel": data.pixel,
+            **_KNOWN,
+        }
     )
     arrays: dict[str, Any] = {name: getattr(data, name) for name in _ARRAYS}
     try:
@@ -146,43 +163,43 @@ def load_patterns(files: Sequence[Path]) -> PatternData:
     """
     if not files:
         raise InputError("give at least one file of labelled windows")
-    parts: list[dict[str, Any]] = []
-    names: list[str] = []
-    sources: set[str] = set()
-    thresholds: set[Thresholds] = set()
-    for file in files:
-        arrays, about = _read(file)
-        arrays["run"] = arrays["run"] + len(names)
-        names += about["runs"]
-        sources.add(about["source"])
-        thresholds.add(Thresholds(**about["thresholds"]))
-        parts.append(arrays)
-    if len(sources) > 1:
+    parts = [_read(file) for file in files]
+    if len({part.source for part in parts}) > 1:
         raise InputError(
             "windows of MD and of the synthetic generator are not joined: their results are apart"
         )
-    if len(thresholds) > 1:
-        raise InputError("windows labelled by different thresholds are not joined: label the runs again")
-    shapes = {part["images"].shape[1:] for part in parts}
+    for what in ("thresholds", "pixel"):
+        if len({getattr(part, what) for part in parts}) > 1:
+            raise InputError(f"windows labelled with another {what} are not joined: label the runs again")
+    shapes = {part.images.shape[1:] for part in parts}
     if len(shapes) > 1:
         raise InputError(f"images must all have one shape, got {sorted(shapes)}")
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
-    return PatternData(**joined, runs=tuple(names), source=sources.pop(), thresholds=thresholds.pop())
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS
+    }
+    before = np.cumsum([0, *(len(part.runs) for part in parts)])
+    joined["run"] = np.concatenate([part.run + n for part, n in zip(parts, before, strict=False)])
+    return replace(parts[0], **joined, runs=tuple(name for part in parts for name in part.runs))
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(file: Path) -> PatternData:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
             about = json.loads(str(saved["about"]))
             other = [name for name, known in _KNOWN.items() if tuple(about.get(name, ())) != known]
-            arrays = {} if other else {name: saved[name] for name in _ARRAYS}
+            if not other:
+                return PatternData(
+                    **{name: saved[name] for name in _ARRAYS},
+                    runs=tuple(map(str, about["runs"])),
+                    source=str(about["source"]),
+                    thresholds=Thresholds(**about["thresholds"]),
+                    pixel=float(about["pixel"]),
+                )
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or 'no such file'}") from error
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise FormatError(f"{file}: holds no labelled windows ({error}); write it with label") from error
-    if other:
-        raise FormatError(f"{file}: was written with other {' and '.join(other)}; label the runs again")
-    return arrays, about
+    raise FormatError(f"{file}: was written with other {' and '.join(other)}; label the runs again")
 
 
 def _units(data: PatternData, split: str) -> IntArray:

@@ -73,7 +73,7 @@ class PatternClassifier(nn.Module):
         )
         self.last = nn.Linear(width, classes - 1)
         self.level = nn.Parameter(torch.tensor(math.log(1.0 + LEAST)))
-        self.sharpness = nn.Parameter(torch.tensor(2.0))
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(2.0)))
 
     def measure(self, metadata: Tensor) -> None:
         """Take centre and spread of the metadata from training windows (windows, metadata)."""
@@ -95,7 +95,7 @@ class PatternClassifier(nn.Module):
         embedding = self.joined(torch.cat(parts, dim=1))
         scores = self.last(embedding)
         levels = torch.cat([self.level.expand(len(scores), 1), scores], dim=1)
-        return PatternOutput(self.sharpness * levels, scores, embedding)
+        return PatternOutput(self.log_sharpness.exp() * levels, scores, embedding)
 
 
 class LatentClassifier(PatternClassifier):

@@ -30,7 +30,7 @@ BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
 
 _BLOCK = 1 << 16
-_AHEAD = 8  # batches waiting per thread
+_AHEAD = 8  # batches per thread, at work or waiting
 
 _Predict: TypeAlias = Callable[[IntArray], tuple[Prediction, BoolArray]]
 """What the model says of the atoms with these indices, and whether each has enough neighbours for a map."""

@@ -38,7 +38,7 @@ SIZE = 64
 ROWS = 16
 """Rows of an image are a multiple of this, as autoencoders halve them four times."""
 
-_ABOVE = 4.0  # Angstrom of the image above the first surface
+_ABOVE = 6.0  # Angstrom of the image above the film
 _REACH = 1.3  # of the nearest-neighbour distance: bonds of a window
 
 
@@ -83,10 +83,12 @@ def label_runs(
     """
     limits = thresholds or Thresholds()
     rows: list[dict[str, Any]] = []
-    for number, folder in enumerate(folders):
-        recipe = _recipe(folder)
+    recipes = [_recipe(folder) for folder in folders]
+    pixel = _pixel(recipes, windows, size)
+    for number, (folder, recipe) in enumerate(zip(folders, recipes, strict=True)):
         trajectory = folder / "trajectory.dump"
         start = before = _frame(trajectory_start(trajectory))
+        begun = [_section(start, recipe, (window, windows), pixel) for window in range(windows)]
         for frame, atoms in read(trajectory, frames).numbered():
             if frame == 0:
                 continue
@@ -95,14 +97,19 @@ def label_runs(
             velocity = _mean_velocity(before.atoms, now.atoms, recipe)
             before = now
             for window in range(windows):
-                row = _window(start, now, velocity, recipe, (window, windows), size, limits)
+                section = _section(now, recipe, (window, windows), pixel)
+                row = _row(
+                    ipf_stack(section, now.q, now.kind == MATRIX),
+                    ebsd_measures(_seen(now, section), _seen(start, begun[window]), pixel),
+                    judge(_scores(start, now, velocity, recipe, (window, windows)), limits),
+                )
                 place = (window + 0.5) / windows
                 row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
             on_frame(folder.name, frame)
     if not rows:
         raise InputError("no frame after the first one was found: give runs that have slid")
-    data = _gather(rows, tuple(folder.name for folder in folders), "md", limits)
+    data = _gather(rows, tuple(folder.name for folder in folders), "md", limits, pixel)
     save_patterns(out, data)
     return data
 
@@ -165,7 +172,7 @@ def synthetic_patterns(
                 row["metadata"] = (nickel, pressure, temperature, time, 0.25 + 0.5 * region)
                 rows.append(row | {"run": run, "region": region, "seed": grain_seed})
         on_run(run + 1, runs)
-    data = _gather(rows, tuple(names), "synthetic", Thresholds())
+    data = _gather(rows, tuple(names), "synthetic", Thresholds(), PIXEL)
     save_patterns(out, data)
     return data
 
@@ -220,7 +227,7 @@ def _row(
 
 
 def _gather(
-    rows: list[dict[str, Any]], runs: tuple[str, ...], source: str, thresholds: Thresholds
+    rows: list[dict[str, Any]], runs: tuple[str, ...], source: str, thresholds: Thresholds, pixel: float
 ) -> PatternData:
     def column(name: str, kind: Any) -> Any:
         return np.array([row[name] for row in rows], kind)
@@ -239,6 +246,7 @@ def _gather(
         runs=runs,
         source=source,
         thresholds=thresholds,
+        pixel=pixel,
     )
 
 
@@ -264,48 +272,53 @@ def _frame(atoms: Atoms) -> _Frame:
     return _Frame(film, fault_kinds(structure, nearest.index), q, np.stack([i[kept], j[kept]], axis=1))
 
 
-def _window(
-    start: _Frame, now: _Frame, velocity: FloatArray, recipe: SlidingRecipe, which: tuple[int, int],
-    size: int, thresholds: Thresholds,
-) -> dict[str, Any]:  # fmt: skip
+def _pixel(recipes: Sequence[SlidingRecipe], windows: int, size: int) -> float:
+    """Edge of a pixel, the same for all runs.
+
+    Raises:
+        InputError: If the runs would give different images, or ones that no autoencoder takes.
+    """
+    if size < ROWS or size % ROWS:
+        raise InputError(f"size must be a multiple of {ROWS}, got {size}")
+    films = {(recipe.length, recipe.depth) for recipe in recipes}
+    if len(films) != 1:
+        raise InputError(f"runs must all have films of one size, got {sorted(films)}: label them apart")
+    return recipes[0].length / windows / size
+
+
+def _scores(
+    start: _Frame, now: _Frame, velocity: FloatArray, recipe: SlidingRecipe, which: tuple[int, int]
+) -> dict[str, float]:
+    """Scores of the mobile atoms of a window."""
     window, windows = which
-    width = recipe.length / windows
-    x = now.atoms.positions[:, 0] % recipe.length
-    inside = (x >= window * width) & (x < (window + 1) * width) & (now.atoms.arrays["region"] == MOBILE)
-    scores = pattern_scores(
+    place = np.floor(now.atoms.positions[:, 0] % recipe.length / recipe.length * windows)
+    inside = (place == window) & (now.atoms.arrays["region"] == MOBILE)
+    return pattern_scores(
         _state(start, inside, np.zeros_like(velocity)),
         _state(now, inside, velocity),
         speed=recipe.speed,
         dimension=2 if recipe.columnar else 3,
     )
-    top = float(start.atoms.positions[:, 2].max()) + _ABOVE
-    section, first = (
-        _section(frame, recipe, (window * width, (window + 1) * width), top, width / size)
-        for frame in (now, start)
-    )
-    measures = ebsd_measures(
-        orientation_image(section, now.q, now.kind == MATRIX),
-        orientation_image(first, start.q, start.kind == MATRIX),
-        section.pixel,
-    )
-    return _row(ipf_stack(section, now.q, now.kind == MATRIX), measures, judge(scores, thresholds))
 
 
-def _section(
-    frame: _Frame, recipe: SlidingRecipe, x: tuple[float, float], top: float, pixel: float
-) -> Tomograph:
-    """The section through the middle of the film, from its base to above its surface."""
-    positions = frame.atoms.positions
+def _section(frame: _Frame, recipe: SlidingRecipe, which: tuple[int, int], pixel: float) -> Tomograph:
+    """The section of a window through the middle of the film, from below its base to above its surface."""
+    window, windows = which
+    positions, top = frame.atoms.positions, recipe.depth + _ABOVE
     rows = ROWS * int(np.ceil(top / (ROWS * pixel)))
     return cut(
         np.stack([positions[:, 0] % recipe.length, positions[:, 1], positions[:, 2]], axis=1),
         axis="y",
         position=0.5 * recipe.width,
         pixel=pixel,
-        low=(x[0], top - rows * pixel),
-        high=(x[1], top),
+        low=(window * recipe.length / windows, top - rows * pixel),
+        high=((window + 1) * recipe.length / windows, top),
         reach=nearest_spacing(frame.atoms),
     )
+
+
+def _seen(frame: _Frame, section: Tomograph) -> OrientationImage:
+    return orientation_image(section, frame.q, frame.kind == MATRIX)
 
 
 def _mean_velocity(before: Atoms, now: Atoms, recipe: SlidingRecipe) -> FloatArray:

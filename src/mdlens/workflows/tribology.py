@@ -1,6 +1,7 @@
 """Reading deformation patterns: training, evaluation with things held out, classification, maps."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -141,7 +142,7 @@ def train_tribology(
     temperature = fit_temperature(logits_of(network, seen[kept], known[kept]), data.labels[kept])
     description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
                    "image": config.image, "classes": list(PATTERNS), "metadata": list(TOLD),
-                   "measures": list(MEASURES) if config.measures else [],
+                   "measures": list(MEASURES) if config.measures else [], "pixel": data.pixel,
                    "source": data.source, "temperature": temperature}  # fmt: skip
     save_network(folder / _CLASSIFIER, network, description)
     logits = logits_of(network, seen[test], known[test]) / temperature
@@ -158,7 +159,13 @@ def train_tribology(
 
 
 def build_classifier(config: TribologyConfig, numbers: int, known: int) -> PatternClassifier:
-    """The classifier of a configuration for vectors or images of so many numbers or channels."""
+    """The classifier of a configuration for vectors or images of so many numbers or channels.
+
+    Args:
+        config: The configuration.
+        numbers: Of a vector, or channels of the images.
+        known: Metadata and measures that it is told.
+    """
     if config.reading == "latent":
         return LatentClassifier(numbers, known, len(PATTERNS))
     return ImageClassifier(numbers, known, len(PATTERNS), width=config.width)
@@ -208,18 +215,19 @@ def score(probabilities: FloatArray, labels: IntArray, runs: IntArray, seed: int
 
 
 def reconstruction_quality(network: TomographAutoencoder, images: Float32Array) -> dict[str, Any]:
-    """PSNR and SSIM of images drawn again, and errors at atoms without an orientation and elsewhere.
+    """PSNR and SSIM of whole images drawn again, and errors at atoms without an orientation and in grains.
 
     Atoms without an orientation are those of grain boundaries, twin boundaries and faults.
     """
     drawn = reconstruct(network, images)
     boundary = (np.abs(images - GREY / 255) < 0.004).all(axis=1)
+    grains = ~boundary & (images > 0.0).any(axis=1)
     return {
         "latent": network.settings["latent"],
         "psnr": float(psnr(images, drawn).mean()),
         "ssim": float(ssim(images, drawn).mean()),
         "rmse_boundaries": _plain(error_at(images, drawn, boundary)),
-        "rmse_grains": _plain(error_at(images, drawn, ~boundary)),
+        "rmse_grains": _plain(error_at(images, drawn, grains)),
     }
 
 
@@ -236,6 +244,7 @@ class TribologyModel:
         encoder: The autoencoder, where the classifier reads its vector.
         image: Viewing directions of the images.
         measures: Whether the classifier is told the measures of the images.
+        pixel: Edge of a pixel of the images it was trained on, Angstrom.
         temperature: Of the probabilities.
     """
 
@@ -243,10 +252,20 @@ class TribologyModel:
     encoder: TomographAutoencoder | None
     image: str
     measures: bool
+    pixel: float
     temperature: float
 
     def probabilities(self, data: PatternData) -> FloatArray:
-        """Probability of each pattern for windows (N, patterns)."""
+        """Probability of each pattern for windows (N, patterns).
+
+        Raises:
+            InputError: If their pixels are not those of the training.
+        """
+        if not math.isclose(data.pixel, self.pixel, rel_tol=0.01):
+            raise InputError(
+                f"the model was trained on pixels of {self.pixel:.3g} Angstrom, these windows have "
+                f"{data.pixel:.3g}: label the runs with another --size"
+            )
         images = data.channels(self.image)
         seen = images if self.encoder is None else encode(self.encoder, images)
         known = data.measured if self.measures else data.told
@@ -267,19 +286,28 @@ def load_tribology_model(folder: Path) -> TribologyModel:
         raise ModelError(f"{file}: knows other measures of an image; train the model again")
     if description.get("reading") not in READINGS:
         raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
-    latent = description["reading"] == "latent"
+    encoder, latent = None, description["reading"] == "latent"
+    about, weights = read_network(folder / _ENCODER, _KINDS[_ENCODER]) if latent else ({}, {})
     try:
-        kind: type[PatternClassifier] = LatentClassifier if latent else ImageClassifier
-        network = kind(**description["settings"])
-        temperature, image = float(description["temperature"]), str(description["image"])
-    except (KeyError, TypeError, ValueError) as error:
+        if latent:
+            encoder = _restored(folder / _ENCODER, TomographAutoencoder(**about["settings"]), weights)
+        kind: type[PatternClassifier] = ImageClassifier if encoder is None else LatentClassifier
+        network, settings = kind(**description["settings"]), description["settings"]
+        model = TribologyModel(
+            network=_restored(file, network, tensors),
+            encoder=encoder,
+            image=str(description["image"]),
+            measures=bool(description["measures"]),
+            pixel=float(description["pixel"]),
+            temperature=float(description["temperature"]),
+        )
+        told = settings["metadata"] == len(TOLD) + len(description["measures"])
+        seen = encoder is None or settings["latent"] == encoder.settings["latent"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
-    encoder = None
-    if latent:
-        about, weights = read_network(folder / _ENCODER, _KINDS[_ENCODER])
-        encoder = _restored(folder / _ENCODER, TomographAutoencoder(**about["settings"]), weights)
-    measures = bool(description["measures"])
-    return TribologyModel(_restored(file, network, tensors), encoder, image, measures, temperature)
+    if not (told and seen and 0.0 < model.temperature < math.inf):
+        raise ModelError(f"{file}: its parts do not fit each other; train the model again")
+    return model
 
 
 def _restored(file: Path, network: Network, tensors: Mapping[str, Tensor]) -> Network:
