@@ -167,6 +167,24 @@ def moved_labels(data: PatternData) -> dict[str, float]:
     return changed
 
 
+def persistence(data: PatternData) -> dict[str, float]:
+    """How steady labels are: shares of frames, each against those before and after it at its place.
+
+    `next` have the label of the frame before; `between` have the one that the mean scores of the frame before
+    and the one after give: who knows both neighbours exactly is right that often.
+    """
+    following, between = [], []
+    for place in np.unique(np.stack([data.run, data.region], axis=1), axis=0):
+        here = np.flatnonzero((data.run == place[0]) & (data.region == place[1]))
+        here = here[np.argsort(data.metadata[here, METADATA.index("time")])]
+        following += list(data.labels[here[1:]] == data.labels[here[:-1]])
+        for row, label in zip(
+            (data.scores[here[:-2]] + data.scores[here[2:]]) / 2, data.labels[here[1:-1]], strict=True
+        ):
+            between.append(judge(dict(zip(PATTERNS[1:], row, strict=True)), data.thresholds).label == label)
+    return {"next": float(np.mean(following)), "between": float(np.mean(between))}
+
+
 def left_out_cells(data: PatternData) -> list[dict[str, Any]]:
     """Every condition predicted from all others, by the ensemble of `mdlens tribology map`."""
     conditions = data.conditions()
@@ -203,6 +221,7 @@ def begun(out: Path, data: PatternData, epochs: int) -> dict[str, Any]:
         "labels": {p: int((data.labels == k).sum()) for k, p in enumerate(PATTERNS)},
         "ambiguous": float(data.ambiguous.mean()),
         "moved_thresholds": moved_labels(data),
+        "persistence": persistence(data),
     }
     if not out.exists():
         return facts

@@ -84,9 +84,7 @@ def label(
         typer.Argument(metavar="[RUN]...", show_default=False, help="Folders of mdlens simulate sliding."),
     ] = None,
     windows: Annotated[int, typer.Option(help="Windows side by side.", min=1)] = 2,
-    size: Annotated[
-        int, typer.Option(help="Columns of an image; its rows cover the film.", min=16, max=1024)
-    ] = 64,
+    size: Annotated[int, typer.Option(help="Columns of an image: a multiple of 16.", min=16, max=1024)] = 64,
     frames: Frames = None,
     synthetic: Annotated[
         int, typer.Option(help="Instead of RUNs: so many runs of the synthetic generator.", min=0)
