@@ -17,9 +17,13 @@ parts are kept: the same command goes on after an interruption. `--parts` does s
 import argparse
 import hashlib
 import json
+import os
+import platform
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +236,11 @@ def begun(out: Path, data: PatternData, epochs: int) -> dict[str, Any]:
 
 
 def write_results(out: Path, results: dict[str, Any]) -> None:
-    """Write what there is."""
-    write_whole(out, json.dumps(results, indent=1) + "\n")
+    """Write what there is, with the machine and a line for every list of numbers."""
+    about = {"processor": platform.machine(), "cores": os.cpu_count(), "torch": version("torch")}
+    text = json.dumps(results | {"machine": about}, indent=1)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)
+    write_whole(out, text + "\n")
 
 
 def score_split(scores: dict[str, Any], data: PatternData, split: str, seed: int, epochs: int) -> None:
