@@ -1,5 +1,6 @@
 """`mdlens.classify` from Python."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from mdlens.errors import InputError, ModelError
 from mdlens.inference import load_model
 from mdlens.io.output_columns import Words
 from mdlens.neighbors import find_nearest
-from mdlens.workflows.crystal import Classification, assign
+from mdlens.workflows.crystal import Classification, _run_all, assign
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,29 @@ def test_nothing_depends_on_threads_or_batch(model, shaken_copper):
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
         np.testing.assert_allclose(one.embeddings, other.embeddings, atol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_batches_are_all_reported_and_an_error_ends_them(threads):
+    reported = []
+    _run_all(lambda start: start, range(1, 101), threads, reported.append)
+    assert sorted(reported) == list(range(1, 101))
+
+    def fail(start):
+        if start == 5:
+            raise InputError("batch 5")
+        return start
+
+    begun = []
+    with pytest.raises(InputError, match="batch 5"):
+        _run_all(lambda start: begun.append(start) or fail(start), range(10_000), threads, lambda _: None)
+    assert len(begun) < 10_000
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _run_all(lambda start: time.sleep(0.001) or start, range(10_000), threads, stop)
 
 
 def test_averaging_is_the_mean_over_thirteen_atoms(model, shaken_copper):

@@ -3,10 +3,10 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
@@ -30,7 +30,7 @@ BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
 
 _BLOCK = 1 << 16
-_AHEAD = 8  # batches per thread, at work or waiting
+_REPORT = 0.1  # seconds between reports of progress
 
 _Predict: TypeAlias = Callable[[IntArray], tuple[Prediction, BoolArray]]
 """What the model says of the atoms with these indices, and whether each has enough neighbours for a map."""
@@ -355,14 +355,31 @@ def _run_all(run: Callable[[int], int], starts: range, threads: int, progress: C
         for start in starts:
             progress(run(start))
         return
-    pool = ThreadPoolExecutor(workers)
-    waiting: deque[Future[int]] = deque()
-    try:
-        for start in starts:
-            if len(waiting) == _AHEAD * workers:  # a future for each of many batches would take megabytes
-                progress(waiting.popleft().result())
-            waiting.append(pool.submit(run, start))
-        for future in waiting:
-            progress(future.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
+    left, lock, finished = iter(starts), Lock(), deque[int]()
+
+    def work() -> None:
+        # A thread takes its next batch itself: one that hands them out would wait for the interpreter's lock.
+        nonlocal left
+        while True:
+            with lock:
+                start = next(left, None)
+            if start is None:
+                return
+            try:
+                finished.append(run(start))
+            except BaseException:
+                left = iter(())
+                raise
+
+    with ThreadPoolExecutor(workers) as pool:
+        at_work = [pool.submit(work) for _ in range(workers)]
+        try:
+            waiting = set(at_work)
+            while waiting:
+                waiting = wait(waiting, timeout=_REPORT).not_done
+                while finished:
+                    progress(finished.popleft())
+            for future in at_work:
+                future.result()
+        finally:
+            left = iter(())
