@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlens.descriptors.orientations import connected, grain_ids, misorientation, twin_deviation
+from mdlens.descriptors.orientations import connected, grain_ids, mean_grain, misorientation, twin_deviation
 from mdlens.errors import InputError
 from mdlens.types import BoolArray, FloatArray, IntArray
 
@@ -204,8 +204,7 @@ def _twinned(start: AtomState, now: AtomState, both: BoolArray) -> BoolArray:
 def grain_size(state: AtomState, dimension: int) -> float:
     """Linear size of the grain that an average crystalline atom is in, in atoms to the power 1/dimension."""
     grains = grain_ids(state.pairs, state.q, state.kind == MATRIX, degrees=GRAIN_ANGLE, least=_LEAST_GRAIN)
-    counts = np.bincount(grains[grains >= 0]).astype(float)
-    return float(((counts**2).sum() / counts.sum()) ** (1 / dimension)) if counts.sum() else 0.0
+    return mean_grain(grains) ** (1 / dimension)
 
 
 def shear_depth(height: FloatArray, velocity: FloatArray, speed: float) -> float:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdlens.descriptors.deformation import GRAIN_ANGLE, ROTATION, TWIN_ANGLE
-from mdlens.descriptors.orientations import connected, grain_ids, misorientation, twin_deviation
+from mdlens.descriptors.orientations import (
+    connected,
+    grain_ids,
+    grid_bonds,
+    mean_grain,
+    misorientation,
+    twin_deviation,
+)
 from mdlens.descriptors.tomograph import Tomograph
 from mdlens.errors import InputError
 from mdlens.types import BoolArray, FloatArray, IntArray
@@ -180,7 +187,7 @@ def _changes(now: OrientationImage, start: OrientationImage) -> dict[str, BoolAr
 def _areas(pixels: BoolArray) -> IntArray:
     """Sizes of the connected regions, in pixels."""
     members = pixels.ravel()
-    i, j = _neighbors(pixels.shape)
+    i, j = grid_bonds(*pixels.shape).T
     joined = members[i] & members[j]
     region = connected(members.size, i[joined], j[joined], members)
     return np.bincount(region[region >= 0])
@@ -188,14 +195,6 @@ def _areas(pixels: BoolArray) -> IntArray:
 
 def _grain_area(image: OrientationImage) -> float:
     """Area of the grain that an average indexed pixel is in, as a share of all matter."""
-    pairs = np.stack(_neighbors(image.indexed.shape), axis=1)
-    grains = grain_ids(pairs, image.q.reshape(-1, 4), image.indexed.ravel(), degrees=GRAIN_ANGLE)
-    counts = np.bincount(grains[grains >= 0]).astype(float)
-    return float((counts**2).sum() / counts.sum() / image.inside.sum()) if counts.sum() else 0.0
-
-
-def _neighbors(shape: tuple[int, ...]) -> tuple[IntArray, IntArray]:
-    """Pixels side by side and one above the other."""
-    index = np.arange(shape[0] * shape[1]).reshape(shape)
-    first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
-    return first, np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
+    bonds = grid_bonds(*image.indexed.shape)
+    grains = grain_ids(bonds, image.q.reshape(-1, 4), image.indexed.ravel(), degrees=GRAIN_ANGLE)
+    return float(mean_grain(grains) / image.inside.sum())

@@ -180,3 +180,16 @@ def connected(n: int, i: IntArray, j: IntArray, members: BoolArray, *, least: in
     rank[order] = np.arange(len(order))
     numbers = np.where(members & (sizes[part] >= least), rank[part], -1)
     return np.asarray(numbers, np.int64)
+
+
+def mean_grain(grains: IntArray) -> float:
+    """Number of members of the grain that an average member of grains (N,), -1 for none, is in."""
+    counts = np.bincount(grains[grains >= 0]).astype(float)
+    return float((counts**2).sum() / counts.sum()) if counts.sum() else 0.0
+
+
+def grid_bonds(rows: int, columns: int) -> IntArray:
+    """Bonds (M, 2) of the pixels of an image, numbered row by row: side by side, and one above the other."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    sides = (index[:, :-1], index[:, 1:]), (index[:-1], index[1:])
+    return np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in sides])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdlens.descriptors.deformation import FAULT, MATRIX, OTHER, PATTERNS, TWIN_BOUNDARY, AtomState
-from mdlens.descriptors.orientations import about, from_matrices, multiply, rotate
+from mdlens.descriptors.orientations import about, from_matrices, grid_bonds, multiply, rotate
 from mdlens.errors import InputError
 from mdlens.simulation.polycrystals import COLUMN_AXES
 from mdlens.types import BoolArray, FloatArray, IntArray
@@ -116,17 +116,10 @@ def _state(rng: np.random.Generator, canvas: _Canvas) -> AtomState:
     # An atom covers about two by two pixels.
     noise = small.reshape(half, half, 4).repeat(2, axis=0).repeat(2, axis=1)[:size, :size]
     heights = (size - 0.5 - np.arange(size)) * PIXEL
-    index = np.arange(size * size).reshape(size, size)
-    pairs = np.concatenate(
-        [
-            np.stack([a.ravel(), b.ravel()], axis=1)
-            for a, b in ((index[:, :-1], index[:, 1:]), (index[:-1], index[1:]))
-        ]
-    )
     return AtomState(
         kind=canvas.kind.ravel().astype(np.int8),
         q=multiply(canvas.field, noise).reshape(-1, 4),
-        pairs=pairs,
+        pairs=grid_bonds(size, size),
         height=np.repeat(heights, size),
         velocity=(canvas.velocity + rng.normal(0, 0.02, canvas.velocity.shape)).ravel(),
     )

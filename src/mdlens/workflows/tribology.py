@@ -303,6 +303,8 @@ def load_tribology_model(folder: Path) -> TribologyModel:
         )
         told = settings["metadata"] == len(TOLD) + len(description["measures"])
         seen = encoder is None or settings["latent"] == encoder.settings["latent"]
+    except ModelError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
     if not (told and seen and 0.0 < model.temperature < math.inf):
