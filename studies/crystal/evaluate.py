@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +28,7 @@ from rivals import CLASSES
 from scoring import SEED, Confusion, Reliability, Row
 
 from mdlens.inference import StructureModel
-from mdlens.io.whole_file import write_whole
+from mdlens.io.whole_file import write_json
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -160,13 +159,6 @@ def about(models: Models) -> dict[str, object]:
     }
 
 
-def write(path: Path, values: object) -> None:
-    """Write JSON with the innermost mappings and lists on one line each."""
-    text = json.dumps(values, indent=1)
-    text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda m: " ".join(m.group().split()), text)
-    write_whole(path, text + "\n")
-
-
 def join() -> None:
     """Put every part into one file: of a part what is named after its file, or else all of it."""
     joined: dict[str, object] = {}
@@ -174,7 +166,7 @@ def join() -> None:
         part = json.loads(path.read_text())
         own = {k: v for k, v in part.items() if k == path.stem or k.startswith(f"{path.stem}_")}
         joined |= own or {path.stem: part}
-    write(HERE / "results.json", joined)
+    write_json(HERE / "results.json", joined)
 
 
 def main() -> None:
@@ -197,14 +189,14 @@ def score(models: Models, up_to: float) -> None:
     cases = [case for phase in phases for make in (thermal_cases, missing_cases) for case in make(phase)]
     for case in track([*cases, *noise_cases()], description="scoring"):
         scores.add(case, cutoffs)
-    write(RESULTS / "dc3.json", {"dc3": thermal_part(phases, scores.part("dc3"))})
+    write_json(RESULTS / "dc3.json", {"dc3": thermal_part(phases, scores.part("dc3"))})
     for name in ("distorted", "distorted_by_temperature", "noise"):
-        write(RESULTS / f"{name}.json", {name: scores.part(name)})
+        write_json(RESULTS / f"{name}.json", {name: scores.part(name)})
     confusion = {name: matrix.tables() for name, matrix in scores.confusions.items()}
-    write(RESULTS / "confusion.json", {"confusion": {"classes": CLASSES} | confusion})
-    write(RESULTS / "calibration.json", {"calibration": scores.calibration()})
-    write(RESULTS / "cost.json", {"cost": measure(models)})
-    write(RESULTS / "about.json", {"about": about(models)})
+    write_json(RESULTS / "confusion.json", {"confusion": {"classes": CLASSES} | confusion})
+    write_json(RESULTS / "calibration.json", {"calibration": scores.calibration()})
+    write_json(RESULTS / "cost.json", {"cost": measure(models)})
+    write_json(RESULTS / "about.json", {"about": about(models)})
 
 
 if __name__ == "__main__":

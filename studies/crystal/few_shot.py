@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms
 from cases import NOISE, load_phases, noise_cases, thermal_cases
 from contestants import MODELS, load_models
-from evaluate import RESULTS, write
+from evaluate import RESULTS
 from few_shot_data import DATA, SERIES, STRUCTURES, Series, perfect, unit_cell
 from rich.progress import track
 from rivals import CLASSES
@@ -30,7 +30,7 @@ import mdlens
 from mdlens.descriptors import MapSource
 from mdlens.inference import StructureModel
 from mdlens.inference.metadata import UNKNOWN_ID
-from mdlens.io.whole_file import write_whole
+from mdlens.io.whole_file import write_json, write_whole
 from mdlens.learning.sampling import to_atoms
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.neighbors import find_nearest
@@ -266,7 +266,7 @@ def main() -> None:
     }
     RESULTS.mkdir(exist_ok=True)
     results = report(scores)
-    write(RESULTS / "few_shot.json", {"few_shot": results | {"about": about}})
+    write_json(RESULTS / "few_shot.json", {"few_shot": results | {"about": about}})
     write_page(page(results))
 
 

@@ -24,14 +24,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from contestants import KEYS, MODELS, load_models, model_verdicts
-from evaluate import write
 from microstructure_runs import Case, read_part, write_part
 from rich.progress import track
 from rivals import CLASSES, OTHER, adaptive_cna, ptm, with_cutoff
 from scoring import Tally
 
 from mdlens.inference import StructureModel, load_model
-from mdlens.io.whole_file import write_whole
+from mdlens.io.whole_file import write_json, write_whole
 from mdlens.learning.snapshots import LabelledSnapshot, SnapshotDataset
 from mdlens.neighbors import find_nearest, find_pairs
 from mdlens.simulation.microstructures import Crystal
@@ -243,7 +242,7 @@ def score(work: Path, folder: Path) -> None:
             }
     RESULTS.parent.mkdir(exist_ok=True)
     document = {"mixed": results(data, table), "mixed_models": used}
-    write(RESULTS, document)
+    write_json(RESULTS, document)
     report(document["mixed"])
 
 

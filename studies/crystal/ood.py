@@ -22,7 +22,7 @@ import numpy as np
 from ase import Atoms
 from cases import SPACING, first_of_each, frame_of, load_phases
 from contestants import MODELS, load_models
-from evaluate import RESULTS, write
+from evaluate import RESULTS
 from ood_simulate import FILE as SIMULATED
 from ood_structures import PROTOTYPES, build, noisy
 from rich.progress import track
@@ -30,6 +30,7 @@ from scoring import RESAMPLES, SEED, TAIL, percent
 
 from mdlens.descriptors import MapSource
 from mdlens.inference import StructureModel
+from mdlens.io.whole_file import write_json
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.simulation.lattices import build_lattice
 from mdlens.workflows.crystal import SHELL, classify_maps
@@ -222,7 +223,7 @@ def main() -> None:
     result["inside"] = {"what": kind, "frames": len(inside)}
     result["atoms_of_each_frame"] = ATOMS
     options.out.parent.mkdir(exist_ok=True)
-    write(options.out, {"ood": result})
+    write_json(options.out, {"ood": result})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -28,6 +27,7 @@ from scoring import baselines, evaluate
 from speed import speed_job
 from static import static_job
 
+from mdlens.io.whole_file import write_json
 from mdlens.learning.config import read_config
 from mdlens.learning.network_data import select
 from mdlens.learning.network_fit import fit_simulator
@@ -263,13 +263,7 @@ def main(names: Sequence[str] | None = None) -> None:
         if file.exists():
             found[name] = json.loads(file.read_text(encoding="utf-8"))
     about = {"seeds": SEEDS, "training_networks": TRAINING_NETWORKS, "machine": machine()}
-    options.results.write_text(compact({"about": about, **found}) + "\n", encoding="utf-8")
-
-
-def compact(results: Any) -> str:
-    """JSON with a line for every list of numbers."""
-    text = json.dumps(results, indent=1)
-    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)
+    write_json(options.results, {"about": about, **found})
 
 
 if __name__ == "__main__":

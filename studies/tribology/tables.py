@@ -9,7 +9,7 @@ from studies.page import table
 
 Results = Mapping[str, Any]
 
-OURS = "image + measures + metadata"
+OURS = "sections + measures + metadata"
 
 SPLITS = {"random": "random", "region": "region", "seed": "polycrystal", "condition": "condition"}
 """Splits of the data, and what they hold out in words."""
@@ -59,7 +59,14 @@ def moved_table(results: Results) -> str:
 
 def interval_table(results: Results) -> str:
     """Accuracy of the networks and of two baselines with intervals over runs, first seed."""
-    shown = (OURS, "image + metadata", "latent + metadata", "metadata alone", "PCA-32 + logistic")
+    shown = (
+        OURS,
+        "image + measures + metadata",
+        "image + metadata",
+        "latent + metadata",
+        "metadata alone",
+        "PCA-32 + logistic",
+    )
     rows = []
     for split, words in SPLITS.items():
         scores = next(iter(scores_of(results, split)), None)

@@ -10,7 +10,8 @@ from torch.nn import functional
 from mdlens.errors import InputError
 from mdlens.models.autoencoder import TomographAutoencoder
 from mdlens.models.files import read_network, restore, save_network
-from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier
+from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier, ScoreClassifier
+from mdlens.models.pixel_network import PixelNetwork
 
 CLASSES, METADATA = 4, 3
 
@@ -60,22 +61,6 @@ class ClassifierContract:
         network(self.windows(8), self.metadata(8)).logits.square().sum().backward()
         assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
 
-    def test_memorises_eight_windows(self) -> None:
-        network = self.network().train()
-        windows, metadata, labels = self.windows(8), self.metadata(8), torch.arange(8) % CLASSES
-        network.measure(metadata)
-        optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
-        for _ in range(100):
-            optimizer.zero_grad()
-            loss = functional.cross_entropy(network(windows, metadata).logits, labels)
-            loss.backward()
-            optimizer.step()
-        # Running means of normalisation catch up with the weights, which no longer move.
-        with torch.no_grad():
-            for _ in range(50):
-                network(windows, metadata)
-        assert (network.eval()(windows, metadata).logits.argmax(dim=1) == labels).all()
-
     def test_metadata_that_never_varied_in_training_do_not_swamp_the_rest(self) -> None:
         network = self.network().eval()
         known = torch.full((8, METADATA), 300.0)
@@ -107,7 +92,27 @@ class ClassifierContract:
             assert torch.equal(again.eval()(self.windows(3), self.metadata(3)).logits, expected)
 
 
-class TestLatent(ClassifierContract):
+class LearnerContract(ClassifierContract):
+    """Of those that learn every score from what they see."""
+
+    def test_memorises_eight_windows(self) -> None:
+        network = self.network().train()
+        windows, metadata, labels = self.windows(8), self.metadata(8), torch.arange(8) % CLASSES
+        network.measure(metadata)
+        optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
+        for _ in range(100):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(network(windows, metadata).logits, labels)
+            loss.backward()
+            optimizer.step()
+        # Running means of normalisation catch up with the weights, which no longer move.
+        with torch.no_grad():
+            for _ in range(50):
+                network(windows, metadata)
+        assert (network.eval()(windows, metadata).logits.argmax(dim=1) == labels).all()
+
+
+class TestLatent(LearnerContract):
     def build(self, metadata: int = METADATA) -> nn.Module:
         return LatentClassifier(8, metadata, CLASSES, width=32, dropout=0.0)
 
@@ -119,12 +124,72 @@ class TestLatent(ClassifierContract):
         assert network(torch.zeros((2, 0)), self.metadata(2)).logits.shape == (2, CLASSES)
 
 
-class TestImage(ClassifierContract):
+class TestImage(LearnerContract):
     def build(self, metadata: int = METADATA) -> nn.Module:
         return ImageClassifier(3, metadata, CLASSES, width=8, dropout=0.0)
 
     def windows(self, n: int) -> torch.Tensor:
         return images(n)
+
+
+class TestScore(ClassifierContract):
+    def build(self, metadata: int = METADATA) -> nn.Module:
+        return ScoreClassifier(2, metadata, CLASSES, width=32, dropout=0.0)
+
+    def windows(self, n: int) -> torch.Tensor:
+        return torch.randn((n, 2), generator=torch.Generator().manual_seed(3))
+
+    def test_what_was_read_stays_and_the_rest_is_guessed(self) -> None:
+        network = self.network().eval()
+        windows, metadata = self.windows(5), self.metadata(5)
+        with torch.no_grad():
+            torch.testing.assert_close(network(windows, metadata).scores[:, :2], windows)
+            network.log_gain.fill_(0.5)
+            network.offset.fill_(1.0)
+            scores = network(windows, metadata).scores
+            other = network(windows, metadata.flip(0)).scores
+        torch.testing.assert_close(scores[:, :2], windows * torch.e**0.5 + 1.0)
+        assert torch.equal(scores[:, :2], other[:, :2])
+        assert not torch.equal(scores[:, 2:], other[:, 2:])
+
+    def test_something_is_left_to_guess(self) -> None:
+        with pytest.raises(InputError, match="read must be"):
+            ScoreClassifier(3, METADATA, CLASSES)
+
+
+class TestPixels:
+    def network(self) -> PixelNetwork:
+        torch.manual_seed(0)
+        return PixelNetwork(4)
+
+    def codes(self, n: int = 2) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(5)
+        return torch.randint(0, 256, (n, 12, 8), generator=generator, dtype=torch.uint8)
+
+    def test_every_pixel_has_every_sign_and_may_count(self) -> None:
+        assert self.network()(self.codes(), self.codes()).shape == (2, 8, 12, 8)
+
+    def test_sections_of_a_batch_do_not_see_each_other(self) -> None:
+        network, codes = self.network().eval(), self.codes(3)
+        with torch.no_grad():
+            alone = torch.cat([network(codes[k : k + 1], codes[k : k + 1]) for k in range(3)])
+            torch.testing.assert_close(network(codes, codes), alone, rtol=1e-4, atol=1e-5)
+
+    def test_the_start_matters_but_for_its_change(self) -> None:
+        network, codes = self.network().eval(), self.codes()
+        with torch.no_grad():
+            seen = network(codes, codes)
+            assert torch.equal(seen, network(codes, codes & 0b00111111))
+            assert not torch.equal(seen, network(codes, codes ^ 0b00000100))
+
+    def test_gradients_reach_every_parameter(self) -> None:
+        network = self.network().train()
+        network(self.codes(4), self.codes(4)).square().sum().backward()
+        assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+    def test_widths_are_checked(self) -> None:
+        with pytest.raises(InputError, match="width"):
+            PixelNetwork(0)
 
 
 def autoencoder(latent: int = 8) -> TomographAutoencoder:

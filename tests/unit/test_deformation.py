@@ -10,6 +10,8 @@ from mdlens.descriptors.deformation import (
     MATRIX,
     OTHER,
     PATTERNS,
+    READABLE,
+    SIGNS,
     TWIN_BOUNDARY,
     AtomState,
     Thresholds,
@@ -17,6 +19,7 @@ from mdlens.descriptors.deformation import (
     grain_size,
     judge,
     pattern_scores,
+    read_scores,
     shear_depth,
 )
 from mdlens.descriptors.orientations import about, multiply
@@ -172,3 +175,12 @@ def test_drawn_windows_are_reproducible():
     assert set(np.unique(a.now.kind)) <= {OTHER, MATRIX, TWIN_BOUNDARY, FAULT}
     with pytest.raises(InputError, match="pattern"):
         synthetic_window("melting", seed=1)
+
+
+def test_scores_follow_from_the_shares_of_signs():
+    signs = np.zeros((4, len(SIGNS)), np.bool_)
+    signs[0, SIGNS.index("fault")] = signs[:, SIGNS.index("crystalline")] = True
+    signs[1, SIGNS.index("turned")] = signs[2, SIGNS.index("twin_boundary_start")] = True
+    np.testing.assert_allclose(read_scores(signs.mean(axis=0)), [0.0, 0.25, 0.25])
+    np.testing.assert_array_equal(read_scores(np.zeros((2, len(SIGNS)))), np.zeros((2, 3)))
+    assert PATTERNS[1:4] == READABLE

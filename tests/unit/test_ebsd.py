@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdlens.descriptors.ebsd import AT_ONCE, MEASURES, OrientationImage, ebsd_measures
+from mdlens.descriptors.ebsd import MEASURES, OrientationImage, ebsd_measures
 from mdlens.descriptors.orientations import about, multiply
 from mdlens.errors import InputError
 
@@ -96,15 +96,6 @@ def test_pixels_without_matter_do_not_count_and_mirrors_measure_the_same():
     mirrored = OrientationImage(now.q[:, ::-1], now.indexed[:, ::-1], now.inside[:, ::-1])
     np.testing.assert_allclose(ebsd_measures(mirrored, image(), PIXEL), list(found.values()), atol=1e-12)
     assert len(MEASURES) == len(set(MEASURES))
-
-
-def test_measures_at_once_do_not_know_the_start():
-    now, other = image(), image(q=TWIN)
-    now.indexed[10:12] = False
-    a, b = ebsd_measures(now, image(), PIXEL), ebsd_measures(now, other, PIXEL)
-    np.testing.assert_array_equal(a[list(AT_ONCE)], b[list(AT_ONCE)])
-    rest = np.setdiff1d(np.arange(len(MEASURES)), AT_ONCE)
-    assert (a[rest] != b[rest]).any()
 
 
 def test_other_shapes_are_refused():

@@ -21,6 +21,7 @@ from mdlens.learning.mechanism_map import (
 from mdlens.learning.pattern_data import (
     SPLITS,
     PatternData,
+    SectionData,
     hold_back,
     hold_out,
     load_patterns,
@@ -31,6 +32,7 @@ from mdlens.learning.pattern_data import (
 def windows(n=24, source="synthetic", seed=0):
     rng = np.random.default_rng(seed)
     run = np.arange(n) // 2 % 6
+    codes = rng.integers(0, 255, (4, n, 2, 8, 4)).astype(np.uint8)
     return PatternData(
         images=rng.integers(0, 255, (n, 16, 16, 9)).astype(np.uint8),
         measures=rng.random((n, len(MEASURES)), np.float32),
@@ -48,6 +50,9 @@ def windows(n=24, source="synthetic", seed=0):
         source=source,
         thresholds=Thresholds(),
         pixel=2.0,
+        sections=SectionData(
+            codes=codes[0], start=codes[1, :12], place=np.arange(n) % 12, signs=codes[2], pixel=1.0
+        ),
     )
 
 
@@ -58,6 +63,9 @@ def test_windows_survive_a_file(tmp_path):
     assert len(again) == 48
     np.testing.assert_array_equal(again.images[:24], data.images)
     assert again.run.max() == 11
+    fine = again.part(np.arange(24, 48)).sections
+    np.testing.assert_array_equal(fine.codes, data.sections.codes)
+    np.testing.assert_array_equal(fine.start[fine.place], data.sections.start[data.sections.place])
     assert again.runs == data.runs * 2
     save_patterns(tmp_path / "b.npz", windows(source="md"))
     with pytest.raises(InputError, match="not joined"):

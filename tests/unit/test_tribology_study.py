@@ -43,9 +43,11 @@ def test_the_results_are_those_of_the_windows(study, tmp_path):
     evaluate = study("evaluate")
     kept = json.loads((STUDY / "results.json").read_text(encoding="utf-8"))
     data = windows()
-    assert evaluate.begun(STUDY / "results.json", data, kept["epochs"]) == kept
+    assert evaluate.begun(STUDY / "results.json", data, kept["epochs"], kept["pixels"]["half"]) == kept
     with pytest.raises(InputError, match="other windows"):
-        evaluate.begun(STUDY / "results.json", data.part(np.arange(50)), kept["epochs"])
+        evaluate.begun(
+            STUDY / "results.json", data.part(np.arange(50)), kept["epochs"], kept["pixels"]["half"]
+        )
 
 
 def test_thresholds_that_stay_change_no_label(study):

@@ -126,18 +126,18 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file that says on what and how.")],
     out: Out,
 ) -> None:
-    """Train autoencoder and classifier; scores of what was held out go to metrics.json."""
+    """Train a classifier and what it reads with; scores of what was held out go to metrics.json."""
     from mdlens.workflows.tribology import train_tribology
 
     with _bars() as show:
         metrics = train_tribology(config, out, report=show)
-    scores, drawn = metrics["classifier"], metrics["autoencoder"]
+    scores, drawn = metrics["classifier"], metrics.get("autoencoder")
     low, high = scores["accuracy_95"]
     interval = "" if low is None else f" ({low:.3f} to {high:.3f})"
     typer.echo(
         f"{out}: {metrics['source']} windows, split {metrics['split']}: accuracy {scores['accuracy']:.3f}"
-        f"{interval}, macro-F1 {scores['macro_f1']:.3f}; "
-        f"PSNR {drawn['psnr']:.1f} dB, SSIM {drawn['ssim']:.3f}"
+        f"{interval}, macro-F1 {scores['macro_f1']:.3f}"
+        + (f"; PSNR {drawn['psnr']:.1f} dB, SSIM {drawn['ssim']:.3f}" if drawn else "")
     )
 
 

@@ -28,6 +28,15 @@ PATTERNS = (
 OTHER, MATRIX, TWIN_BOUNDARY, FAULT = 0, 1, 2, 3
 """What an atom is: disordered, fcc, in a coherent twin boundary, in a stacking fault."""
 
+SIGNS = (
+    "fault", "twin_boundary", "twinned", "turned", "crystalline", "fault_start", "twin_boundary_start"
+)  # fmt: skip
+"""What the scores count atoms by: in a fault or a twin boundary; turned into a twin; turned by 5 to 30
+degrees together with others; crystalline now and at the start; in a fault or a twin boundary at the start."""
+
+READABLE = ("twinning", "stacking_faults", "lattice_rotation")
+"""Patterns whose scores follow from the shares of atoms with each of `SIGNS`."""
+
 GRAIN_ANGLE = 5.0
 """Degrees from atom to atom within a grain."""
 
@@ -146,7 +155,9 @@ def fault_kinds(structure: IntArray, neighbors: IntArray) -> NDArray[np.int8]:
     return kind
 
 
-def pattern_scores(start: AtomState, now: AtomState, *, speed: float, dimension: int = 2) -> dict[str, float]:
+def pattern_scores(
+    start: AtomState, now: AtomState, *, speed: float, dimension: int = 2, signs: BoolArray | None = None
+) -> dict[str, float]:
     """Measure every pattern against the start, each in the unit of `Thresholds`.
 
     Args:
@@ -154,6 +165,7 @@ def pattern_scores(start: AtomState, now: AtomState, *, speed: float, dimension:
         now: The same atoms later.
         speed: Sliding speed, in the unit of the velocities; 0 leaves the shear layer out.
         dimension: 2 where grains are columns, 3 else: how grain sizes follow from numbers of atoms.
+        signs: What `atom_signs` gives, where it is known already.
 
     Raises:
         InputError: If the states hold different numbers of atoms, or none.
@@ -161,23 +173,46 @@ def pattern_scores(start: AtomState, now: AtomState, *, speed: float, dimension:
     n = len(now.kind)
     if len(start.kind) != n or n == 0:
         raise InputError(f"states must hold the same atoms, got {len(start.kind)} and {n}")
-    both = (start.kind == MATRIX) & (now.kind == MATRIX)
-    twinned = _twinned(start, now, both)
-
-    def share(state: AtomState, kind: int) -> float:
-        return float(np.mean(state.kind == kind))
-
     size, size_start = grain_size(now, dimension), grain_size(start, dimension)
     ratio = size / size_start if size_start > 0 and size > 0 else 1.0
-    new_boundaries = share(now, TWIN_BOUNDARY) - share(start, TWIN_BOUNDARY)
+    shares = (atom_signs(start, now) if signs is None else signs).mean(axis=0)
     return {
-        "twinning": max(float(twinned.mean()) + new_boundaries, 0.0),
-        "stacking_faults": max(share(now, FAULT) - share(start, FAULT), 0.0),
-        "lattice_rotation": _turned_share(start, now, both & ~twinned),
+        **dict(zip(READABLE, map(float, read_scores(shares)), strict=True)),
         "refinement": max(1.0 - ratio, 0.0),
         "coarsening": max(ratio - 1.0, 0.0),
         "shear_layer": shear_depth(now.height, now.velocity, speed) if speed > 0 else 0.0,
     }
+
+
+def atom_signs(start: AtomState, now: AtomState) -> BoolArray:
+    """Which of `SIGNS` each atom shows (N, 7)."""
+    both = (start.kind == MATRIX) & (now.kind == MATRIX)
+    twinned = _twinned(start, now, both)
+    return np.stack(
+        [
+            now.kind == FAULT,
+            now.kind == TWIN_BOUNDARY,
+            twinned,
+            _turned(start, now, both & ~twinned),
+            both,
+            start.kind == FAULT,
+            start.kind == TWIN_BOUNDARY,
+        ],
+        axis=1,
+    )
+
+
+def read_scores(shares: FloatArray) -> FloatArray:
+    """Scores of the `READABLE` patterns (..., 3) from the shares of atoms with each of `SIGNS` (..., 7)."""
+    fault, boundary, twinned, turned, crystalline, fault_start, boundary_start = np.moveaxis(shares, -1, 0)
+    rotation = np.divide(turned, crystalline, out=np.zeros_like(turned), where=crystalline > 0)
+    scores = [
+        np.maximum(twinned + boundary - boundary_start, 0.0),
+        np.maximum(fault - fault_start, 0.0),
+        rotation,
+    ]
+    read: FloatArray = np.stack(scores, axis=-1)
+    return read
 
 
 def _twinned(start: AtomState, now: AtomState, both: BoolArray) -> BoolArray:
@@ -204,7 +239,7 @@ def _twinned(start: AtomState, now: AtomState, both: BoolArray) -> BoolArray:
 def grain_size(state: AtomState, dimension: int) -> float:
     """Linear size of the grain that an average crystalline atom is in, in atoms to the power 1/dimension."""
     grains = grain_ids(state.pairs, state.q, state.kind == MATRIX, degrees=GRAIN_ANGLE, least=_LEAST_GRAIN)
-    return mean_grain(grains) ** (1 / dimension)
+    return float(mean_grain(grains) ** (1 / dimension))
 
 
 def shear_depth(height: FloatArray, velocity: FloatArray, speed: float) -> float:
@@ -245,15 +280,12 @@ def _dominant(relative: Mapping[str, float]) -> int:
     return PATTERNS.index(name) if relative[name] > 1.0 else 0
 
 
-def _turned_share(start: AtomState, now: AtomState, candidates: BoolArray) -> float:
-    """Share of the atoms crystalline at both moments that are turned together."""
-    crystalline = (start.kind == MATRIX) & (now.kind == MATRIX)
-    if not crystalline.any():
-        return 0.0
+def _turned(start: AtomState, now: AtomState, candidates: BoolArray) -> BoolArray:
+    """Which of the candidates are turned together."""
     turned = np.zeros(len(candidates), np.bool_)
     angle = misorientation(start.q[candidates], now.q[candidates])
     turned[candidates] = (angle >= ROTATION[0]) & (angle <= ROTATION[1])
     i, j = now.pairs.T
     bound = turned[i] & turned[j]
-    regions = connected(len(turned), i[bound], j[bound], turned, least=_LEAST_REGION)
-    return float((regions >= 0).sum() / crystalline.sum())
+    together: BoolArray = connected(len(turned), i[bound], j[bound], turned, least=_LEAST_REGION) >= 0
+    return together

@@ -49,14 +49,10 @@ MEASURES = (
 """Names of the measures in their order, each a share of the pixels that show matter: kinds, changes, the
 same for each band; regions; area of the grain that an average pixel is in; kinds and area at the start."""
 
-AT_ONCE = tuple(
-    k for k, name in enumerate(MEASURES)
-    if not name.endswith("_start") and name not in REGIONS and not name.startswith(CHANGES)
-)  # fmt: skip
-"""Places in `MEASURES` of those that need no image of the start."""
+HIGH_ANGLE = 15.0
+"""Degrees above which a boundary is of high angle."""
 
 _THICK = 8.0  # Angstrom without an orientation that a boundary or a fault may be; 4 thick, and inclined
-_HIGH = 15.0  # degrees
 _REGION = 64.0  # square Angstrom of the smallest region that counts
 
 
@@ -136,7 +132,7 @@ def _kinds(image: OrientationImage, pixel: float) -> dict[str, FloatArray]:
         views = {name: np.moveaxis(pixels, axis, 1) for name, pixels in kinds.items()}
         q, indexed = np.moveaxis(image.q, axis, 1), np.moveaxis(image.indexed, axis, 1)
         inside, thin = np.moveaxis(image.inside, axis, 1), np.moveaxis(least, axis, 1)
-        before, after = _ends(indexed, inside)
+        before, after = ends_around(indexed, inside)
         both = (before >= 0) & (after >= 0) & (after - before - 1 <= thin)
         rows = np.nonzero(both)[0]
         angle, deviation = np.full(both.shape, np.nan), np.full(both.shape, np.nan)
@@ -144,8 +140,8 @@ def _kinds(image: OrientationImage, pixel: float) -> dict[str, FloatArray]:
         angle[both], deviation[both] = misorientation(*pair), twin_deviation(*pair)
         twin, same = deviation <= TWIN_ANGLE, angle <= GRAIN_ANGLE
         views["sigma3"] += 0.5 * (indexed & twin)
-        views["high_angle"] += 0.5 * (indexed & (angle > _HIGH) & ~twin)
-        views["low_angle"] += 0.5 * (indexed & (angle > GRAIN_ANGLE) & (angle <= _HIGH))
+        views["high_angle"] += 0.5 * (indexed & (angle > HIGH_ANGLE) & ~twin)
+        views["low_angle"] += 0.5 * (indexed & (angle > GRAIN_ANGLE) & (angle <= HIGH_ANGLE))
         # The shorter way across decides what stands on both sides.
         for name, here in (("fault_like", same), ("twin_boundary_like", twin)):
             views[name][both & ~indexed] = here[both & ~indexed]
@@ -153,7 +149,7 @@ def _kinds(image: OrientationImage, pixel: float) -> dict[str, FloatArray]:
     return kinds
 
 
-def _ends(indexed: BoolArray, inside: BoolArray) -> tuple[IntArray, IntArray]:
+def ends_around(indexed: BoolArray, inside: BoolArray) -> tuple[IntArray, IntArray]:
     """Columns of the pixels with an orientation on both sides of each pixel, -1 for none.
 
     A pixel that has one itself is compared with the next; matter must go through.

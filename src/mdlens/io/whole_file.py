@@ -1,6 +1,8 @@
 """Small files that are there whole or not at all."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 
@@ -32,3 +34,17 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, values: object) -> None:
+    """Write JSON that is there whole or not at all, innermost lists and mappings on one line each.
+
+    Args:
+        path: Where to write; an existing file is replaced.
+        values: Numbers, texts, lists and mappings.
+
+    Raises:
+        OSError: If the folder cannot be written; no trace is left then.
+    """
+    text = json.dumps(values, indent=1)
+    write_whole(path, re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: " ".join(found[0].split()), text) + "\n")

@@ -1,6 +1,7 @@
 """Labelled windows of deformed microstructures, and splits that hold things out."""
 
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlens.descriptors.deformation import PATTERNS, Thresholds
+from mdlens.descriptors.deformation import PATTERNS, SIGNS, Thresholds
 from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import FormatError, InputError
 from mdlens.types import BoolArray, Float32Array, FloatArray, IntArray
@@ -32,16 +33,61 @@ LEVEL = 17
 GREY = 68
 """Level of atoms without an orientation in all channels."""
 
+FOLD = 4
+"""Rows and columns of fine sections are a multiple of this: the network that reads them halves them twice."""
+
 FEWEST_UNITS = 5
 """Places, polycrystals or conditions that a training part needs before one is kept for calibration."""
 
 _ARRAYS = (
     "images", "measures", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed"
 )  # fmt: skip
+_SECTIONS = ("codes", "start", "place", "signs")
 _DAMAGE = (
-    KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+    KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError
 )  # fmt: skip
-_KNOWN = {"patterns": PATTERNS, "metadata": METADATA, "measures": MEASURES}
+_KNOWN = {"patterns": PATTERNS, "metadata": METADATA, "measures": MEASURES, "signs": SIGNS}
+
+COUNTED = len(SIGNS)
+"""Bit of a pixel whose atom counts in the scores; those below it are its `SIGNS`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionData:
+    """Fine sections through windows: what each pixel shows, and what its atom is to the scores.
+
+    Attributes:
+        codes: As `mdlens.descriptors.pixel_codes.pixel_codes` gives them, (N, sections, rows, columns) uint8.
+        start: Codes of places at the start, (places, sections, rows, columns) uint8.
+        place: Number of the place of each window (N,).
+        signs: A bit for each of `SIGNS`, and `COUNTED`; to be learnt, never shown,
+            (N, sections, rows, columns) uint8.
+        pixel: Edge of a pixel, Angstrom.
+    """
+
+    codes: NDArray[np.uint8]
+    start: NDArray[np.uint8]
+    place: IntArray
+    signs: NDArray[np.uint8]
+    pixel: float
+
+    def __post_init__(self) -> None:
+        shape = self.codes.shape
+        if len(shape) != 4 or self.signs.shape != shape or self.place.shape != shape[:1]:
+            raise InputError(
+                "sections need codes and signs (windows, sections, rows, columns) and place (windows,), "
+                f"got {shape}, {self.signs.shape} and {self.place.shape}"
+            )
+        if shape[2] % FOLD or shape[3] % FOLD:
+            raise InputError(f"rows and columns of sections must be a multiple of {FOLD}, got {shape[2:]}")
+        if self.start.shape[1:] != shape[1:] or not np.isin(self.place, np.arange(len(self.start))).all():
+            raise InputError(
+                f"every window needs sections {shape[1:]} of its place at the start, got {self.start.shape}"
+            )
+
+    def part(self, index: NDArray[Any]) -> "SectionData":
+        """Those of some windows."""
+        return replace(self, codes=self.codes[index], signs=self.signs[index], place=self.place[index])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +109,8 @@ class PatternData:
         runs: Names of the runs.
         source: "md" or "synthetic"; the two are never mixed in a result.
         thresholds: Of the scores, that the labels were given by.
-        pixel: Edge of a pixel, Angstrom.
+        pixel: Edge of a pixel of the images, Angstrom.
+        sections: Finer sections through the same windows.
     """
 
     images: NDArray[np.uint8]
@@ -80,9 +127,12 @@ class PatternData:
     source: str
     thresholds: Thresholds
     pixel: float
+    sections: SectionData
 
     def __post_init__(self) -> None:
         n = len(self.labels)
+        if len(self.sections.codes) != n:
+            raise InputError(f"{n} windows need sections, got those of {len(self.sections.codes)}")
         wrong = [name for name in _ARRAYS if len(getattr(self, name)) != n]
         if wrong:
             raise InputError(f"windows need arrays of one length, {', '.join(wrong)} are not of {n}")
@@ -115,7 +165,8 @@ class PatternData:
 
     def part(self, index: NDArray[Any]) -> "PatternData":
         """Some of the windows."""
-        return replace(self, **{name: getattr(self, name)[index] for name in _ARRAYS})
+        parts = {name: getattr(self, name)[index] for name in _ARRAYS}
+        return replace(self, **parts, sections=self.sections.part(index))
 
     def conditions(self) -> IntArray:
         """Number of the composition, pressure and temperature of each window (N,)."""
@@ -141,17 +192,26 @@ def save_patterns(file: Path, data: PatternData) -> None:
             "source": data.source,
             "thresholds": asdict(data.thresholds),
             "pixel": data.pixel,
+            "section_pixel": data.sections.pixel,
             **_KNOWN,
         }
     )
     arrays: dict[str, Any] = {name: getattr(data, name) for name in _ARRAYS}
+    arrays |= {_section(name): getattr(data.sections, name) for name in _SECTIONS}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            np.savez_compressed(stream, about=np.array(about), **arrays)
+        # As numpy.savez_compressed has it, but with the method that takes the least room for sections.
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_LZMA) as archive:
+            for name, array in {"about": np.array(about), **arrays}.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                    np.lib.format.write_array(stream, array, allow_pickle=False)
         partial.replace(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}; choose another place") from error
+
+
+def _section(name: str) -> str:
+    return f"section_{name}"
 
 
 def load_patterns(files: Sequence[Path]) -> PatternData:
@@ -168,18 +228,33 @@ def load_patterns(files: Sequence[Path]) -> PatternData:
         raise InputError(
             "windows of MD and of the synthetic generator are not joined: their results are apart"
         )
-    for what in ("thresholds", "pixel"):
-        if len({getattr(part, what) for part in parts}) > 1:
+    for what, found in (
+        ("thresholds", {part.thresholds for part in parts}),
+        ("pixel", {(part.pixel, part.sections.pixel) for part in parts}),
+    ):
+        if len(found) > 1:
             raise InputError(f"windows labelled with another {what} are not joined: label the runs again")
-    shapes = {part.images.shape[1:] for part in parts}
+    shapes = {(part.images.shape[1:], part.sections.codes.shape[1:]) for part in parts}
     if len(shapes) > 1:
-        raise InputError(f"images must all have one shape, got {sorted(shapes)}")
+        raise InputError(f"images and sections must all have one shape, got {sorted(shapes)}")
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS
     }
     before = np.cumsum([0, *(len(part.runs) for part in parts)])
     joined["run"] = np.concatenate([part.run + n for part, n in zip(parts, before, strict=False)])
-    return replace(parts[0], **joined, runs=tuple(name for part in parts for name in part.runs))
+    places = np.cumsum([0, *(len(part.sections.start) for part in parts)])
+    sections = SectionData(
+        place=np.concatenate([part.sections.place + n for part, n in zip(parts, places, strict=False)]),
+        pixel=parts[0].sections.pixel,
+        **{
+            name: np.concatenate([getattr(part.sections, name) for part in parts])
+            for name in _SECTIONS
+            if name != "place"
+        },
+    )
+    return replace(
+        parts[0], **joined, sections=sections, runs=tuple(name for part in parts for name in part.runs)
+    )
 
 
 def _read(file: Path) -> PatternData:
@@ -194,6 +269,10 @@ def _read(file: Path) -> PatternData:
                     source=str(about["source"]),
                     thresholds=Thresholds(**about["thresholds"]),
                     pixel=float(about["pixel"]),
+                    sections=SectionData(
+                        **{name: saved[_section(name)] for name in _SECTIONS},
+                        pixel=float(about["section_pixel"]),
+                    ),
                 )
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or 'no such file'}") from error

@@ -12,8 +12,10 @@ from torch.nn import functional
 
 from mdlens.errors import InputError
 from mdlens.learning.lightning_run import torch_state
+from mdlens.learning.pattern_data import COUNTED, SectionData
 from mdlens.models.autoencoder import TomographAutoencoder
 from mdlens.models.pattern_classifier import PatternClassifier, log_scores
+from mdlens.models.pixel_network import PixelNetwork
 from mdlens.types import Float32Array, FloatArray, IntArray
 
 Report = Callable[[int, int, float], None]
@@ -56,6 +58,20 @@ class PatternFitSettings:
         ):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{name} must lie between {low:g} and {high:g}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelFitSettings(PatternFitSettings):
+    """How the network of pixels is fitted.
+
+    Args:
+        half: Convolve in bfloat16: about twice as fast on processors that have it, slow on others.
+    """
+
+    epochs: int = 24
+    batch_size: int = 16
+    learning_rate: float = 3e-3
+    half: bool = False
 
 
 def fit_autoencoder(
@@ -106,6 +122,50 @@ def reconstruct(
         parts = [network(torch.from_numpy(images[k : k + batch_size])).image.numpy()
                  for k in range(0, len(images), batch_size)]  # fmt: skip
     return np.concatenate(parts)
+
+
+def fit_pixels(
+    data: SectionData, settings: PixelFitSettings, *, width: int = 16,
+    report: Report = lambda epoch, epochs, loss: None,
+) -> PixelNetwork:  # fmt: skip
+    """Fit a network to the signs of pixels, one section of each window at random in every epoch.
+
+    Raises:
+        InputError: If there are fewer than two windows.
+    """
+    n, sections = data.codes.shape[:2]
+    _enough(n)
+    with torch_state(settings.threads, settings.seed):
+        network = PixelNetwork(width)
+        codes, signs, start = map(torch.from_numpy, (data.codes, data.signs, data.start))
+        place = torch.from_numpy(data.place)
+        bits = torch.arange(COUNTED + 1)[:, None, None]
+
+        def loss(batch: Tensor) -> Tensor:
+            section = torch.randint(sections, (len(batch),))
+            shown = codes[batch, section], start[place[batch], section], signs[batch, section]
+            mirrored = bool(torch.rand(()) < 0.5)  # scores stay the same
+            now, then, truth = (image.flip(2) if mirrored else image for image in shown)
+            wanted = (truth[:, None] >> bits & 1).float()
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.half):
+                logits = network(now, then)
+            off = functional.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+            counted = wanted[:, COUNTED:]
+            return (off[:, :COUNTED] * counted).sum() / counted.sum().clamp(min=1.0) + off[:, COUNTED].mean()
+
+        _descend(network, n, loss, settings, report)
+    return network.eval()
+
+
+def read_shares(network: PixelNetwork, data: SectionData) -> FloatArray:
+    """Shares of atoms with each sign (N, 7) as a network reads them off the sections of windows."""
+    shares = np.zeros((len(data.codes), COUNTED))
+    with torch.no_grad():
+        for k, (codes, place) in enumerate(zip(data.codes, data.place, strict=True)):
+            chances = network(torch.from_numpy(codes), torch.from_numpy(data.start[place])).sigmoid().double()
+            counted = chances[:, COUNTED:]
+            shares[k] = (chances[:, :COUNTED] * counted).sum(dim=(0, 2, 3)) / counted.sum()
+    return shares
 
 
 def fit_classifier(

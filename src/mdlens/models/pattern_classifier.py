@@ -87,13 +87,18 @@ class PatternClassifier(nn.Module):
         """Describe what is seen, (windows, numbers)."""
         raise NotImplementedError
 
+    def measured(self, windows: Tensor, embedding: Tensor) -> Tensor:
+        """Scores (windows, classes - 1) on the scale of `log_scores`."""
+        scores: Tensor = self.last(embedding)
+        return scores
+
     def forward(self, windows: Tensor, metadata: Tensor) -> PatternOutput:
         """Classify windows (windows, ...) with their metadata (windows, metadata)."""
         parts = [self.see(windows)]
         if self.known is not None:
             parts.append(self.known(((metadata - self.center) / self.spread).clamp(-FAR, FAR)))
         embedding = self.joined(torch.cat(parts, dim=1))
-        scores = self.last(embedding)
+        scores = self.measured(windows, embedding)
         levels = torch.cat([self.level.expand(len(scores), 1), scores], dim=1)
         return PatternOutput(self.log_sharpness.exp() * levels, scores, embedding)
 
@@ -126,6 +131,42 @@ class LatentClassifier(PatternClassifier):
             return windows.new_zeros((len(windows), 0))
         widened: Tensor = self.branch(windows)
         return widened
+
+
+class ScoreClassifier(PatternClassifier):
+    """Takes scores that were read off a window as they are, but for gain and offset, and guesses the rest.
+
+    What reads the scores sees what decides them; what else is known of a window, such as its composition,
+    only goes with them as it did in training. So that guesses the scores alone that nobody reads.
+
+    Args:
+        read: Scores that are read off, those of the first patterns after the elastic one.
+        metadata: Numbers known about a window; 0 leaves the scores alone.
+        classes: Patterns.
+        width: Of every layer.
+        dropout: Before the last layer.
+    """
+
+    def __init__(
+        self, read: int, metadata: int, classes: int, *, width: int = 64, dropout: float = 0.1
+    ) -> None:
+        super().__init__(read, metadata, classes, width=width, dropout=dropout)
+        if not 1 <= read < classes - 1:
+            raise InputError(f"read must be 1 to {classes - 2} of {classes} classes, got {read}")
+        self.settings: dict[str, Any] = {
+            "read": read, "metadata": metadata, "classes": classes, "width": width, "dropout": dropout,
+        }  # fmt: skip
+        self.last = nn.Linear(width, classes - 1 - read)
+        self.log_gain = nn.Parameter(torch.zeros(read))
+        self.offset = nn.Parameter(torch.zeros(read))
+
+    def see(self, windows: Tensor) -> Tensor:
+        """Scores that were read (windows, read), on the scale of `log_scores`."""
+        return windows
+
+    def measured(self, windows: Tensor, embedding: Tensor) -> Tensor:
+        """The scores that were read, adjusted, and the others guessed."""
+        return torch.cat([windows * self.log_gain.exp() + self.offset, self.last(embedding)], dim=1)
 
 
 class ImageClassifier(PatternClassifier):

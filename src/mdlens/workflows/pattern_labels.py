@@ -15,16 +15,18 @@ from mdlens.descriptors.deformation import (
     AtomState,
     PatternLabel,
     Thresholds,
+    atom_signs,
     fault_kinds,
     judge,
     pattern_scores,
 )
 from mdlens.descriptors.ebsd import OrientationImage, ebsd_measures, orientation_image
 from mdlens.descriptors.ipf import AXES, ipf_colors
+from mdlens.descriptors.pixel_codes import pixel_codes
 from mdlens.descriptors.tomograph import DEFECT, Tomograph, cut, ipf_stack
 from mdlens.errors import InputError
 from mdlens.io import read
-from mdlens.learning.pattern_data import LEVEL, PatternData, save_patterns
+from mdlens.learning.pattern_data import COUNTED, FOLD, LEVEL, PatternData, SectionData, save_patterns
 from mdlens.learning.ptm import match_orientations
 from mdlens.neighbors import find_nearest
 from mdlens.simulation.sliding import COUNTERBODY, MOBILE, SlidingRecipe
@@ -38,8 +40,15 @@ SIZE = 64
 ROWS = 16
 """Rows of an image are a multiple of this, as autoencoders halve them four times."""
 
+SECTIONS = 4
+"""Fine sections of a window, evenly spaced across the film."""
+
+_FINE = 1.0  # Angstrom: a pixel of them, about; a layer of a crystal is two
 _ABOVE = 6.0  # Angstrom of the image above the film
 _REACH = 1.3  # of the nearest-neighbour distance: bonds of a window
+
+
+Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,8 @@ def label_runs(
     A window is a part of the film along the sliding direction; its mobile atoms are compared with themselves
     in the first frame of the file. Velocities are displacements since the last frame that was labelled:
     those of a moment are mostly heat. The image is a section through the middle of the film from the base to
-    the surface; nothing that decides the label but the orientations is in it.
+    the surface, the codes are those of `SECTIONS` finer ones; nothing that decides the label but the
+    orientations is in them.
 
     Args:
         folders: Of runs, as ``mdlens simulate sliding`` leaves them.
@@ -83,12 +93,15 @@ def label_runs(
     """
     limits = thresholds or Thresholds()
     rows: list[dict[str, Any]] = []
+    starts: list[Codes] = []
     recipes = [_recipe(folder) for folder in folders]
-    pixel = _pixel(recipes, windows, size)
+    pixel, fine = _pixels(recipes, windows, size)
     for number, (folder, recipe) in enumerate(zip(folders, recipes, strict=True)):
         trajectory = folder / "trajectory.dump"
+        places = [_Place(recipe, window, windows, pixel, fine) for window in range(windows)]
         start = before = _frame(trajectory_start(trajectory))
-        begun = [_section(start, recipe, (window, windows), pixel) for window in range(windows)]
+        begun = [_seen(start, place.section(start)) for place in places]
+        begun_fine = [[_seen(start, section) for section in place.sections(start)] for place in places]
         for frame, atoms in read(trajectory, frames).numbered():
             if frame == 0:
                 continue
@@ -96,22 +109,36 @@ def label_runs(
             time = atoms.info["timestep"] * recipe.timestep
             velocity = _mean_velocity(before.atoms, now.atoms, recipe)
             before = now
-            for window in range(windows):
-                section = _section(now, recipe, (window, windows), pixel)
+            for window, place in enumerate(places):
+                section = place.section(now)
+                scores, signs = place.scores(start, now, velocity)
                 row = _row(
                     ipf_stack(section, now.q, now.kind == MATRIX),
-                    ebsd_measures(_seen(now, section), _seen(start, begun[window]), pixel),
-                    judge(_scores(start, now, velocity, recipe, (window, windows)), limits),
+                    ebsd_measures(_seen(now, section), begun[window], pixel),
+                    judge(scores, limits),
                 )
-                place = (window + 0.5) / windows
-                row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, place)
+                fine_sections = place.sections(now)
+                row["codes"] = [
+                    pixel_codes(_seen(now, section), first, fine)
+                    for section, first in zip(fine_sections, begun_fine[window], strict=True)
+                ]
+                row["signs"] = [section.layer(signs, 0) for section in fine_sections]
+                row["place"] = len(starts) + window
+                where = (window + 0.5) / windows
+                row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, where)
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
             on_frame(folder.name, frame)
+        starts += [_codes_at_start(sections, fine) for sections in begun_fine]
     if not rows:
         raise InputError("no frame after the first one was found: give runs that have slid")
-    data = _gather(rows, tuple(folder.name for folder in folders), "md", limits, pixel)
+    names = tuple(folder.name for folder in folders)
+    data = _gather(rows, starts, names, "md", limits, (pixel, fine))
     save_patterns(out, data)
     return data
+
+
+def _codes_at_start(sections: Sequence[OrientationImage], pixel: float) -> Codes:
+    return np.stack([pixel_codes(section, None, pixel) for section in sections])
 
 
 def trajectory_start(file: Path) -> Atoms:
@@ -144,6 +171,7 @@ def synthetic_patterns(
     """
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
+    starts: list[Codes] = []
     conditions = [
         (x, p, t) for t in (300.0, 450.0, 600.0) for x in (0.0, 0.25, 0.6, 1.0) for p in (0.3, 0.6, 1.0)
     ]
@@ -165,14 +193,16 @@ def synthetic_patterns(
                     grain_seed=100 * seed + 10 * grain_seed + region,
                 )
                 verdict = judge(pattern_scores(window.start, window.now, speed=SPEED))
-                measures = ebsd_measures(
-                    _orientations(window.now, size), _orientations(window.start, size), PIXEL
-                )
-                row = _row(_picture(window.now, size), measures, verdict)
+                now, start = _orientations(window.now, size), _orientations(window.start, size)
+                row = _row(_picture(window.now, size), ebsd_measures(now, start, PIXEL), verdict)
+                row["codes"] = [pixel_codes(now, start, PIXEL)]
+                row["signs"] = [_sign_bytes(atom_signs(window.start, window.now)).reshape(size, size)]
+                row["place"] = len(starts)
+                starts.append(_codes_at_start([start], PIXEL))
                 row["metadata"] = (nickel, pressure, temperature, time, 0.25 + 0.5 * region)
                 rows.append(row | {"run": run, "region": region, "seed": grain_seed})
         on_run(run + 1, runs)
-    data = _gather(rows, tuple(names), "synthetic", Thresholds(), PIXEL)
+    data = _gather(rows, starts, tuple(names), "synthetic", Thresholds(), (PIXEL, PIXEL))
     save_patterns(out, data)
     return data
 
@@ -226,9 +256,15 @@ def _row(
     }
 
 
+def _sign_bytes(signs: BoolArray) -> Codes:
+    """A byte for each atom that counts: its signs (N, 7), and that it counts."""
+    return np.packbits(signs, axis=1, bitorder="little")[:, 0] | np.uint8(1 << COUNTED)
+
+
 def _gather(
-    rows: list[dict[str, Any]], runs: tuple[str, ...], source: str, thresholds: Thresholds, pixel: float
-) -> PatternData:
+    rows: list[dict[str, Any]], starts: list[Codes], runs: tuple[str, ...], source: str,
+    thresholds: Thresholds, pixels: tuple[float, float],
+) -> PatternData:  # fmt: skip
     def column(name: str, kind: Any) -> Any:
         return np.array([row[name] for row in rows], kind)
 
@@ -246,7 +282,14 @@ def _gather(
         runs=runs,
         source=source,
         thresholds=thresholds,
-        pixel=pixel,
+        pixel=pixels[0],
+        sections=SectionData(
+            codes=column("codes", np.uint8),
+            start=np.array(starts, np.uint8),
+            place=column("place", np.int64),
+            signs=column("signs", np.uint8),
+            pixel=pixels[1],
+        ),
     )
 
 
@@ -272,8 +315,8 @@ def _frame(atoms: Atoms) -> _Frame:
     return _Frame(film, fault_kinds(structure, nearest.index), q, np.stack([i[kept], j[kept]], axis=1))
 
 
-def _pixel(recipes: Sequence[SlidingRecipe], windows: int, size: int) -> float:
-    """Edge of a pixel, the same for all runs.
+def _pixels(recipes: Sequence[SlidingRecipe], windows: int, size: int) -> tuple[float, float]:
+    """Edges of a pixel of images and of fine sections, the same for all runs.
 
     Raises:
         InputError: If the runs would give different images, or ones that no autoencoder takes.
@@ -283,38 +326,56 @@ def _pixel(recipes: Sequence[SlidingRecipe], windows: int, size: int) -> float:
     films = {(recipe.length, recipe.depth) for recipe in recipes}
     if len(films) != 1:
         raise InputError(f"runs must all have films of one size, got {sorted(films)}: label them apart")
-    return recipes[0].length / windows / size
+    length = recipes[0].length / windows
+    return length / size, length / (FOLD * max(1, round(length / (FOLD * _FINE))))
 
 
-def _scores(
-    start: _Frame, now: _Frame, velocity: FloatArray, recipe: SlidingRecipe, which: tuple[int, int]
-) -> dict[str, float]:
-    """Scores of the mobile atoms of a window."""
-    window, windows = which
-    place = np.floor(now.atoms.positions[:, 0] % recipe.length / recipe.length * windows)
-    inside = (place == window) & (now.atoms.arrays["region"] == MOBILE)
-    return pattern_scores(
-        _state(start, inside, np.zeros_like(velocity)),
-        _state(now, inside, velocity),
-        speed=recipe.speed,
-        dimension=2 if recipe.columnar else 3,
-    )
+@dataclass(frozen=True)
+class _Place:
+    """A window of a run, and how it is seen."""
 
+    recipe: SlidingRecipe
+    window: int
+    windows: int
+    pixel: float
+    fine: float
 
-def _section(frame: _Frame, recipe: SlidingRecipe, which: tuple[int, int], pixel: float) -> Tomograph:
-    """The section of a window through the middle of the film, from below its base to above its surface."""
-    window, windows = which
-    positions, top = frame.atoms.positions, recipe.depth + _ABOVE
-    rows = ROWS * int(np.ceil(top / (ROWS * pixel)))
-    return cut(
-        np.stack([positions[:, 0] % recipe.length, positions[:, 1], positions[:, 2]], axis=1),
-        axis="y",
-        position=0.5 * recipe.width,
-        pixel=pixel,
-        low=(window * recipe.length / windows, top - rows * pixel),
-        high=((window + 1) * recipe.length / windows, top),
-        reach=nearest_spacing(frame.atoms),
-    )
+    def section(self, frame: _Frame) -> Tomograph:
+        """The section of the image, through the middle of the film."""
+        return self._cut(frame, 0.5, self.pixel, ROWS)
+
+    def sections(self, frame: _Frame) -> list[Tomograph]:
+        """Finer sections, evenly spaced across the film."""
+        return [self._cut(frame, (k + 0.5) / SECTIONS, self.fine, FOLD) for k in range(SECTIONS)]
+
+    def _cut(self, frame: _Frame, share: float, pixel: float, fold: int) -> Tomograph:
+        """A section from below the base of the film to above its surface, at a share of its width."""
+        recipe, top = self.recipe, self.recipe.depth + _ABOVE
+        rows = fold * int(np.ceil(top / (fold * pixel)))
+        positions = frame.atoms.positions
+        wrapped = positions[:, :2] % [recipe.length, recipe.width]
+        return cut(
+            np.concatenate([wrapped, positions[:, 2:]], axis=1),
+            axis="y",
+            position=share * recipe.width,
+            pixel=pixel,
+            low=(self.window * recipe.length / self.windows, top - rows * pixel),
+            high=((self.window + 1) * recipe.length / self.windows, top),
+            reach=nearest_spacing(frame.atoms),
+        )
+
+    def scores(self, start: _Frame, now: _Frame, velocity: FloatArray) -> tuple[dict[str, float], Codes]:
+        """Scores of the mobile atoms of the window, and a byte of signs for every atom of the film."""
+        recipe = self.recipe
+        place = np.floor(now.atoms.positions[:, 0] % recipe.length / recipe.length * self.windows)
+        inside = (place == self.window) & (now.atoms.arrays["region"] == MOBILE)
+        then, here = _state(start, inside, np.zeros_like(velocity)), _state(now, inside, velocity)
+        signs = atom_signs(then, here)
+        dimension = 2 if recipe.columnar else 3
+        scores = pattern_scores(then, here, speed=recipe.speed, dimension=dimension, signs=signs)
+        film = np.zeros(len(inside), np.uint8)
+        film[inside] = _sign_bytes(signs)
+        return scores, film
 
 
 def _seen(frame: _Frame, section: Tomograph) -> OrientationImage:

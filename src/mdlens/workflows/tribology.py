@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor, nn
 
-from mdlens.descriptors.deformation import PATTERNS
+from mdlens.descriptors.deformation import PATTERNS, READABLE, Thresholds, read_scores
 from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import InputError, ModelError
 from mdlens.io.whole_file import write_whole
@@ -36,24 +36,40 @@ from mdlens.learning.pattern_data import (
 )
 from mdlens.learning.pattern_fit import (
     PatternFitSettings,
+    PixelFitSettings,
     encode,
     fit_autoencoder,
     fit_classifier,
+    fit_pixels,
     logits_of,
+    read_shares,
     reconstruct,
     softmax,
 )
 from mdlens.models.autoencoder import TomographAutoencoder
 from mdlens.models.files import read_network, restore, save_network
-from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier, PatternClassifier
+from mdlens.models.pattern_classifier import (
+    ImageClassifier,
+    LatentClassifier,
+    PatternClassifier,
+    ScoreClassifier,
+    log_scores,
+)
+from mdlens.models.pixel_network import PixelNetwork
 from mdlens.report.mechanism_map import mechanism_figure
 from mdlens.types import Float32Array, FloatArray, IntArray
 
 Network = TypeVar("Network", bound=nn.Module)
 
-READINGS = ("latent", "image")
-_ENCODER, _CLASSIFIER = "autoencoder.safetensors", "classifier.safetensors"
-_KINDS = {_ENCODER: "tribology-autoencoder", _CLASSIFIER: "tribology-classifier"}
+READINGS = ("sections", "image", "latent")
+_CLASSIFIER = "classifier.safetensors"
+_ENCODERS = {"latent": "autoencoder.safetensors", "sections": "pixels.safetensors"}
+_KINDS = {
+    "autoencoder.safetensors": "tribology-autoencoder",
+    "pixels.safetensors": "tribology-pixels",
+    _CLASSIFIER: "tribology-classifier",
+}
+_UNIT = np.array([getattr(Thresholds(), name) for name in READABLE])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +78,17 @@ class TribologyConfig:
 
     Args:
         data: Files of labelled windows, relative to the configuration file.
+        reading: "sections" reads the scores off fine sections, pixel by pixel; "image" classifies the image,
+            "latent" an autoencoder's vector of it.
         image: Viewing directions of the images: x, y, z or xyz.
-        reading: "latent" classifies the autoencoder's vector, "image" the image itself.
         measures: Whether the classifier is also told what orientation microscopy reads off the image.
         latent: Numbers of the vector.
-        width: Channels of the first convolutions.
+        width: Channels of the first convolution.
         split: What is held out: random, region, seed or condition.
         test: Share that is held out.
         seed: Of split, weights and order.
-        autoencoder: How the autoencoder is fitted.
+        pixels: How the network of pixels is fitted, where sections are read.
+        autoencoder: How the autoencoder is fitted, where its vector is classified.
         classifier: How the classifier is fitted.
 
     Raises:
@@ -78,14 +96,15 @@ class TribologyConfig:
     """
 
     data: tuple[str, ...]
+    reading: str = "sections"
     image: str = "xyz"
-    reading: str = "image"
     measures: bool = True
     latent: int = 32
-    width: int = 16
+    width: int = 24
     split: str = "condition"
     test: float = 0.25
     seed: int = 0
+    pixels: PixelFitSettings = field(default_factory=PixelFitSettings)
     autoencoder: PatternFitSettings = field(default_factory=PatternFitSettings)
     classifier: PatternFitSettings = field(default_factory=PatternFitSettings)
 
@@ -101,11 +120,11 @@ class TribologyConfig:
 def train_tribology(
     config_file: Path, folder: Path, *, report: Callable[[str, int, int], None] = lambda what, k, n: None
 ) -> dict[str, Any]:
-    """Train autoencoder and classifier, score what was held out, and write all into a folder.
+    """Train a classifier and what it reads with, score what was held out, and write all into a folder.
 
-    The folder gets ``autoencoder.safetensors``, ``classifier.safetensors`` and ``metrics.json``. An
-    autoencoder that is there already is used again when it was made with the same configuration, so an
-    interrupted run goes on from there.
+    The folder gets ``classifier.safetensors``, ``metrics.json`` and, by the reading,
+    ``pixels.safetensors`` or ``autoencoder.safetensors``. What the classifier reads with is used again when
+    it is there already and was made with the same configuration, so an interrupted run goes on from there.
 
     Args:
         config_file: TOML, see `TribologyConfig`.
@@ -122,13 +141,12 @@ def train_tribology(
     data = load_patterns([config_file.parent / name for name in config.data])
     train, test = hold_out(data, config.split, share=config.test, seed=config.seed)
     fit, kept = hold_back(data, train, config.split, seed=config.seed)
-    images = data.channels(config.image)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
-    encoder = _encoder(config, images[fit], folder, report)
-    seen = encode(encoder, images) if config.reading == "latent" else images
+    encoder = _encoder(config, data.part(fit), folder, report)
+    seen = see(encoder, data, config.image)
     known = data.measured if config.measures else data.told
     network = fit_classifier(
         lambda: build_classifier(config, seen.shape[1], known.shape[1]),
@@ -143,7 +161,8 @@ def train_tribology(
     description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
                    "image": config.image, "classes": list(PATTERNS), "metadata": list(TOLD),
                    "measures": list(MEASURES) if config.measures else [], "pixel": data.pixel,
-                   "source": data.source, "temperature": temperature}  # fmt: skip
+                   "section_pixel": data.sections.pixel, "source": data.source,
+                   "temperature": temperature}  # fmt: skip
     save_network(folder / _CLASSIFIER, network, description)
     logits = logits_of(network, seen[test], known[test]) / temperature
     metrics = {
@@ -151,11 +170,27 @@ def train_tribology(
         "split": config.split,
         "windows": {"train": len(fit), "calibration": len(kept), "test": len(test)},
         "classifier": score(softmax(logits), data.labels[test], data.run[test], config.seed),
-        "autoencoder": reconstruction_quality(encoder, images[test]),
         "config": asdict(config),
     }
+    if isinstance(encoder, TomographAutoencoder):
+        metrics["autoencoder"] = reconstruction_quality(encoder, data.part(test).channels(config.image))
     write_whole(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     return metrics
+
+
+def see(encoder: TomographAutoencoder | PixelNetwork | None, data: PatternData, image: str) -> Float32Array:
+    """What a classifier is shown of windows: their images, or what an encoder makes of them.
+
+    Args:
+        encoder: An autoencoder gives its vectors, a network of pixels logarithms of the scores that it reads
+            off, in the unit of the default thresholds (N, 3); none leaves the images.
+        data: The windows.
+        image: Viewing directions of the images.
+    """
+    if isinstance(encoder, PixelNetwork):
+        return log_scores(read_scores(read_shares(encoder, data.sections)) / _UNIT).astype(np.float32)
+    images = data.channels(image)
+    return images if encoder is None else encode(encoder, images)
 
 
 def build_classifier(config: TribologyConfig, numbers: int, known: int) -> PatternClassifier:
@@ -163,38 +198,58 @@ def build_classifier(config: TribologyConfig, numbers: int, known: int) -> Patte
 
     Args:
         config: The configuration.
-        numbers: Of a vector, or channels of the images.
+        numbers: Of a vector, channels of the images, or scores that are read off.
         known: Metadata and measures that it is told.
     """
+    if config.reading == "sections":
+        return ScoreClassifier(numbers, known, len(PATTERNS))
     if config.reading == "latent":
         return LatentClassifier(numbers, known, len(PATTERNS))
     return ImageClassifier(numbers, known, len(PATTERNS), width=config.width)
 
 
 def _encoder(
-    config: TribologyConfig, images: Float32Array, folder: Path, report: Callable[[str, int, int], None]
-) -> TomographAutoencoder:
-    file = folder / _ENCODER
-    made_with = json.loads(
-        json.dumps(asdict(config) | {"classifier": None, "reading": None, "measures": None})
-    )
+    config: TribologyConfig, data: PatternData, folder: Path, report: Callable[[str, int, int], None]
+) -> TomographAutoencoder | PixelNetwork | None:
+    """What the classifier reads with, from the folder or fitted to windows."""
+    if config.reading == "image":
+        return None
+    file = folder / _ENCODERS[config.reading]
+    # The classifier's part of the configuration may change.
+    made_with = json.loads(json.dumps(asdict(config) | {"classifier": None, "measures": None}))
     if file.exists():
-        description, tensors = read_network(file, _KINDS[_ENCODER])
-        if description.get("config") == made_with:
-            return _restored(file, TomographAutoencoder(**description["settings"]), tensors)
+        if read_network(file, _KINDS[file.name])[0].get("config") == made_with:
+            return _read_encoder(file)
         raise InputError(f"{file} was made with another configuration: choose another folder, or remove it")
-    network = fit_autoencoder(
-        images,
-        config.autoencoder,
-        latent=config.latent,
-        width=config.width,
-        report=lambda k, n, loss: report("autoencoder", k, n),
-    )
-    description = {
-        "kind": _KINDS[_ENCODER], "settings": network.settings, "image": config.image, "config": made_with
-    }  # fmt: skip
+    network: TomographAutoencoder | PixelNetwork
+    if config.reading == "sections":
+        network = fit_pixels(
+            data.sections,
+            config.pixels,
+            width=config.width,
+            report=lambda k, n, loss: report("pixels", k, n),
+        )
+    else:
+        network = fit_autoencoder(
+            data.channels(config.image),
+            config.autoencoder,
+            latent=config.latent,
+            width=config.width,
+            report=lambda k, n, loss: report("autoencoder", k, n),
+        )
+    description = {"kind": _KINDS[file.name], "settings": network.settings, "config": made_with}
     save_network(file, network, description)
     return network
+
+
+def _read_encoder(file: Path) -> TomographAutoencoder | PixelNetwork:
+    description, tensors = read_network(file, _KINDS[file.name])
+    kind = PixelNetwork if file.name == _ENCODERS["sections"] else TomographAutoencoder
+    try:
+        network: TomographAutoencoder | PixelNetwork = kind(**description["settings"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
+    return _restored(file, network, tensors)
 
 
 def score(probabilities: FloatArray, labels: IntArray, runs: IntArray, seed: int) -> dict[str, Any]:
@@ -241,18 +296,18 @@ class TribologyModel:
 
     Attributes:
         network: The classifier.
-        encoder: The autoencoder, where the classifier reads its vector.
+        encoder: What the classifier reads with; none where it sees the images.
         image: Viewing directions of the images.
         measures: Whether the classifier is told the measures of the images.
-        pixel: Edge of a pixel of the images it was trained on, Angstrom.
+        pixels: Edges of a pixel of the images and of the sections it was trained on, Angstrom.
         temperature: Of the probabilities.
     """
 
     network: PatternClassifier
-    encoder: TomographAutoencoder | None
+    encoder: TomographAutoencoder | PixelNetwork | None
     image: str
     measures: bool
-    pixel: float
+    pixels: tuple[float, float]
     temperature: float
 
     def probabilities(self, data: PatternData) -> FloatArray:
@@ -261,15 +316,15 @@ class TribologyModel:
         Raises:
             InputError: If their pixels are not those of the training.
         """
-        if not math.isclose(data.pixel, self.pixel, rel_tol=0.01):
+        found = (data.pixel, data.sections.pixel)
+        if not np.allclose(found, self.pixels, rtol=0.01):
             raise InputError(
-                f"the model was trained on pixels of {self.pixel:.3g} Angstrom, these windows have "
-                f"{data.pixel:.3g}: label the runs with another --size"
+                f"the model was trained on pixels of {self.pixels[0]:.3g} and {self.pixels[1]:.3g} Angstrom, "
+                f"these windows have {found[0]:.3g} and {found[1]:.3g}: label the runs with another --size"
             )
-        images = data.channels(self.image)
-        seen = images if self.encoder is None else encode(self.encoder, images)
         known = data.measured if self.measures else data.told
-        return softmax(logits_of(self.network, seen, known) / self.temperature)
+        logits = logits_of(self.network, see(self.encoder, data, self.image), known)
+        return softmax(logits / self.temperature)
 
 
 def load_tribology_model(folder: Path) -> TribologyModel:
@@ -286,23 +341,24 @@ def load_tribology_model(folder: Path) -> TribologyModel:
         raise ModelError(f"{file}: knows other measures of an image; train the model again")
     if description.get("reading") not in READINGS:
         raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
-    encoder, latent = None, description["reading"] == "latent"
-    about, weights = read_network(folder / _ENCODER, _KINDS[_ENCODER]) if latent else ({}, {})
+    reading = description["reading"]
+    encoder = _read_encoder(folder / _ENCODERS[reading]) if reading in _ENCODERS else None
+    kinds: Mapping[str, Callable[..., PatternClassifier]] = {
+        "sections": ScoreClassifier, "latent": LatentClassifier, "image": ImageClassifier
+    }  # fmt: skip
     try:
-        if latent:
-            encoder = _restored(folder / _ENCODER, TomographAutoencoder(**about["settings"]), weights)
-        kind: type[PatternClassifier] = ImageClassifier if encoder is None else LatentClassifier
-        network, settings = kind(**description["settings"]), description["settings"]
+        settings = description["settings"]
         model = TribologyModel(
-            network=_restored(file, network, tensors),
+            network=_restored(file, kinds[reading](**settings), tensors),
             encoder=encoder,
             image=str(description["image"]),
             measures=bool(description["measures"]),
-            pixel=float(description["pixel"]),
+            pixels=(float(description["pixel"]), float(description["section_pixel"])),
             temperature=float(description["temperature"]),
         )
         told = settings["metadata"] == len(TOLD) + len(description["measures"])
-        seen = encoder is None or settings["latent"] == encoder.settings["latent"]
+        latent = encoder.settings["latent"] if isinstance(encoder, TomographAutoencoder) else None
+        seen = latent is None or settings["latent"] == latent
     except ModelError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
