@@ -15,7 +15,6 @@ parts are kept: the same command goes on after an interruption. `--parts` does s
 """
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -34,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from studies.tribology.tables import OURS
 
-from mdlens.descriptors.deformation import PATTERNS, Thresholds, judge
+from mdlens.descriptors.deformation import PATTERNS, READABLE, Thresholds, judge, read_scores
 from mdlens.errors import InputError
 from mdlens.io.whole_file import write_json
 from mdlens.learning.pattern_data import METADATA, SPLITS, PatternData, hold_out, load_patterns
@@ -49,7 +48,8 @@ from mdlens.learning.pattern_fit import (
     softmax,
 )
 from mdlens.models.pattern_classifier import ImageClassifier, LatentClassifier, ScoreClassifier
-from mdlens.workflows.tribology import predict_conditions, reconstruction_quality, score, see
+from mdlens.workflows.tribology import predict_conditions, reconstruction_quality, score
+from mdlens.workflows.tribology_model import see
 
 IMAGE = "xyz"
 LATENTS = (8, 16, 32, 64)
@@ -101,15 +101,6 @@ def slower(settings: PatternFitSettings) -> PatternFitSettings:
     return replace(settings, epochs=3 * settings.epochs)
 
 
-def digest(data: PatternData) -> str:
-    """What the classifiers see of the windows, in short."""
-    seen = hashlib.sha256()
-    fine = data.sections
-    for array in (data.images, data.measures, data.metadata, data.labels, fine.codes, fine.start, fine.signs):
-        seen.update(np.ascontiguousarray(array).tobytes())
-    return seen.hexdigest()[:16]
-
-
 def contestants(
     data: PatternData, parts: tuple[np.ndarray, np.ndarray], seed: int, epochs: int, half: bool
 ) -> dict[str, np.ndarray]:
@@ -141,6 +132,19 @@ def contestants(
     }
 
 
+def named(scores: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """Labels that scores (N, 6) give (N,)."""
+    rows = (dict(zip(PATTERNS[1:], row, strict=True)) for row in scores)
+    return np.array([judge(row, thresholds).label for row in rows])
+
+
+def perfect_reading(data: PatternData) -> float:
+    """Share of labels that who reads every pixel of the sections right, and no more, would name."""
+    scores = np.zeros_like(data.scores)
+    scores[:, : len(READABLE)] = read_scores(data.sections.shares())
+    return float(np.mean(named(scores, data.thresholds) == data.labels))
+
+
 def moved_labels(data: PatternData) -> dict[str, float]:
     """Share of labels that change when thresholds move by 25 %: all together, and each alone."""
     names = PATTERNS[1:]
@@ -150,8 +154,7 @@ def moved_labels(data: PatternData) -> dict[str, float]:
     changed = {}
     for what, factors in moves.items():
         thresholds = Thresholds(**{n: start[n] * factors.get(n, 1.0) for n in names})
-        found = [judge(dict(zip(names, row, strict=True)), thresholds).label for row in data.scores]
-        changed[what] = float(np.mean(np.array(found) != data.labels))
+        changed[what] = float(np.mean(named(data.scores, thresholds) != data.labels))
     return changed
 
 
@@ -166,10 +169,8 @@ def persistence(data: PatternData) -> dict[str, float]:
         here = np.flatnonzero((data.run == place[0]) & (data.region == place[1]))
         here = here[np.argsort(data.metadata[here, METADATA.index("time")])]
         following += list(data.labels[here[1:]] == data.labels[here[:-1]])
-        for row, label in zip(
-            (data.scores[here[:-2]] + data.scores[here[2:]]) / 2, data.labels[here[1:-1]], strict=True
-        ):
-            between.append(judge(dict(zip(PATTERNS[1:], row, strict=True)), data.thresholds).label == label)
+        means = (data.scores[here[:-2]] + data.scores[here[2:]]) / 2
+        between += list(named(means, data.thresholds) == data.labels[here[1:-1]])
     return {"next": float(np.mean(following)), "between": float(np.mean(between))}
 
 
@@ -198,7 +199,7 @@ def begun(out: Path, data: PatternData, epochs: int, half: bool) -> dict[str, An
     """What the file holds already, or the facts about the windows that it begins with.
 
     Raises:
-        InputError: If the file was made of other windows or with other epochs.
+        InputError: If the file was made of other windows or with other settings.
     """
     facts: dict[str, Any] = {
         "source": data.source,
@@ -206,17 +207,19 @@ def begun(out: Path, data: PatternData, epochs: int, half: bool) -> dict[str, An
         "pixels": {"epochs": PIXEL_EPOCHS, "width": PIXEL_WIDTH, "half": half},
         "runs": list(data.runs),
         "windows": len(data),
-        "digest": digest(data),
+        "digest": data.digest(),
         "labels": {p: int((data.labels == k).sum()) for k, p in enumerate(PATTERNS)},
         "ambiguous": float(data.ambiguous.mean()),
         "moved_thresholds": moved_labels(data),
         "persistence": persistence(data),
+        "perfect_reading": perfect_reading(data),
     }
     if not out.exists():
         return facts
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    if any(found.get(name) != value for name, value in facts.items()):
-        raise InputError(f"{out} was made of other windows or with other epochs: remove it, or name another")
+    other = [name for name, value in facts.items() if found.get(name) != value]
+    if other:
+        raise InputError(f"{out} was made with other {', '.join(other)}: remove it, or name another")
     return found
 
 

@@ -187,6 +187,16 @@ class TestPixels:
         network(self.codes(4), self.codes(4)).square().sum().backward()
         assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
 
+    def test_a_file_gives_the_same_outputs(self, tmp_path: Path) -> None:
+        file, network = tmp_path / "model.safetensors", self.network().eval()
+        save_network(file, network, {"kind": "contract", "settings": network.settings})
+        description, tensors = read_network(file, "contract")
+        again = PixelNetwork(**description["settings"])
+        restore(file, again, tensors)
+        with torch.no_grad():
+            expected = network(self.codes(), self.codes())
+            torch.testing.assert_close(again.eval()(self.codes(), self.codes()), expected)
+
     def test_widths_are_checked(self) -> None:
         with pytest.raises(InputError, match="width"):
             PixelNetwork(0)

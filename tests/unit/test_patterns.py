@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +107,34 @@ def test_damaged_windows_are_refused_and_nothing_else(tmp_path):
         np.savez(file, **(arrays | {"about": np.array(json.dumps(about | change))}))
         with pytest.raises(FormatError, match="label"):
             load_patterns([file])
+    codes = arrays["section_codes"]
+    for change, words in (
+        ({"section_codes": codes.astype(np.int64) * 900}, "must be uint8"),
+        ({"section_codes": codes[:, :0], "section_signs": codes[:, :0]}, "multiple of 4"),
+        ({"section_signs": codes[:5]}, "sections need"),
+        ({"section_place": arrays["section_place"] + 50}, "place at the start"),
+        ({"section_place": arrays["section_place"] * 1.0}, "whole numbers"),
+        ({"section_start": arrays["section_start"][:, :1]}, "place at the start"),
+        ({"labels": arrays["labels"] + 7}, "labels must be"),
+        ({"run": arrays["run"] - 3}, "run must be"),
+        ({"metadata": arrays["metadata"] * np.nan}, "metadata must be finite"),
+        ({"images": arrays["images"] * 1.0}, "images must be uint8"),
+    ):
+        np.savez(file, **(arrays | change))
+        with pytest.raises(FormatError, match=words):
+            load_patterns([file])
+    np.savez(file, **arrays)
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(tmp_path / "b.npz", "w") as other:
+        for name in archive.namelist():
+            data = archive.read(name)
+            other.writestr(
+                name, data.replace(b"'shape': (", b"'shape': ((") if name == "labels.npy" else data
+            )
+    with pytest.raises(FormatError, match="no labelled windows"):
+        load_patterns([tmp_path / "b.npz"])
+    np.savez(file, **(arrays | {"about": np.array("[" * 100_000)}))
+    with pytest.raises(FormatError, match="no labelled windows"):
+        load_patterns([file])
     np.savez(file, **(arrays | {"measures": arrays["measures"][:, :3]}))
     with pytest.raises(FormatError, match="measures must be"):
         load_patterns([file])

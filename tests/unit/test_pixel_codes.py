@@ -5,7 +5,7 @@ import pytest
 
 from mdlens.descriptors.ebsd import OrientationImage
 from mdlens.descriptors.orientations import about, multiply
-from mdlens.descriptors.pixel_codes import NOW, START, code_table, pixel_codes
+from mdlens.descriptors.pixel_codes import NOW, OF_START, code_table, mirrored_codes, pixel_codes
 from mdlens.errors import InputError
 
 PLAIN = about((0, 1, 0), 12.0)[0]
@@ -84,7 +84,8 @@ def test_a_new_twin_is_a_change_and_turning_the_sample_changes_no_code():
 
 
 def test_the_start_has_not_changed():
-    assert tuple(name for name in NOW[1:] if name not in ("turned", "turned_far", "twin")) == START
+    changes = ("turned", "turned_far", "twin")
+    assert NOW[OF_START] == tuple(name for name in NOW if name not in ("matter", *changes))
     assert code_table().shape == (256, len(NOW))
 
 
@@ -93,3 +94,18 @@ def test_other_shapes_are_refused():
         pixel_codes(image(), image(columns=8), 1.0)
     with pytest.raises(InputError, match="positive pixel"):
         pixel_codes(image(), None, 0.0)
+
+
+def test_codes_from_behind_are_those_of_the_mirrored_section():
+    rng = np.random.default_rng(0)
+    now, start = image(24, 40), image(24, 40)
+    turns = about((0, 1, 0), rng.uniform(0, 40, 6))
+    now.q[:] = turns[np.sort(rng.integers(0, 6, (24, 40)), axis=1)]
+    now.q[:, 20:28] = TWIN
+    now.inside[:] = rng.random((24, 40)) < 0.97
+    now.indexed[:] = now.inside & (rng.random((24, 40)) < 0.7)
+    now.indexed[5:9, 8:20] = False  # thicker than a boundary
+    flipped = [OrientationImage(x.q[:, ::-1], x.indexed[:, ::-1], x.inside[:, ::-1]) for x in (now, start)]
+    codes = pixel_codes(now, start, 1.0)
+    np.testing.assert_array_equal(mirrored_codes(codes), pixel_codes(*flipped, 1.0))
+    np.testing.assert_array_equal(mirrored_codes(mirrored_codes(codes)), codes)

@@ -41,7 +41,8 @@ def test_synthetic_windows_say_what_they_are(drawn):
 @pytest.mark.parametrize("reading", ["sections", "latent", "image"])
 def test_train_and_classify(drawn, tmp_path, reading):
     from mdlens.learning.pattern_data import load_patterns
-    from mdlens.workflows.tribology import classify_windows, load_tribology_model, train_tribology
+    from mdlens.workflows.tribology import classify_windows, train_tribology
+    from mdlens.workflows.tribology_model import load_tribology_model
 
     config = tmp_path / "config.toml"
     config.write_text(
@@ -67,8 +68,18 @@ def test_train_and_classify(drawn, tmp_path, reading):
     file.write_bytes(bytes(data))
     with pytest.raises(ModelError, match="damaged"):
         load_tribology_model(tmp_path / "run")
-    config.write_text(config.read_text().replace("latent = 8", "latent = 4"))
     if reading != "image":
+        file.unlink()
+        train_tribology(config, tmp_path / "run")
+        encoder = next((tmp_path / "run").glob("[ap]*.safetensors"))
+        encoder.unlink()
+        other = config.read_text().replace("width = 4", "width = 5")
+        (tmp_path / "other.toml").write_text(other)
+        (tmp_path / "new").mkdir()
+        train_tribology(tmp_path / "other.toml", tmp_path / "new")
+        encoder.write_bytes((tmp_path / "new" / encoder.name).read_bytes())
+        with pytest.raises(ModelError, match="was not trained with"):
+            load_tribology_model(tmp_path / "run")
         with pytest.raises(InputError, match="another configuration"):
             train_tribology(config, tmp_path / "run")
 
@@ -173,10 +184,11 @@ def test_a_lone_frame_gives_the_same_sections(tmp_path):
 @needs_ovito
 @needs_lammps
 def test_a_sliding_run_is_labelled(tmp_path):
+    from mdlens.descriptors.deformation import READABLE, read_scores
     from mdlens.learning.pattern_data import GREY, LEVEL, load_patterns
     from mdlens.simulation.sliding import SlidingRecipe
     from mdlens.simulation.sliding_run import run_sliding
-    from mdlens.workflows.pattern_labels import label_runs
+    from mdlens.workflows.pattern_labels import SECTIONS, label_runs
 
     recipe = SlidingRecipe(
         grains=2, length=40.0, depth=24.0, repeats=5, frames=2, steps_per_frame=20, ramp=20, equilibration=40,
@@ -195,6 +207,15 @@ def test_a_sliding_run_is_labelled(tmp_path):
     assert (data.images == GREY).all(axis=3).any()
     assert (data.images.reshape(4, -1, 9).max(axis=2) > 0).mean() > 0.2
     np.testing.assert_allclose(data.metadata[0, :3], [0.25, 0.6, 300])
+    fine = data.sections
+    assert fine.codes.shape[:2] == (4, SECTIONS)
+    assert fine.pixel == 1.0
+    assert fine.codes.shape[3] == 20
+    assert fine.codes.shape[2] >= 30
+    assert fine.place.tolist() == [0, 1, 0, 1]
+    assert (fine.start < 64).all()  # the start has not changed
+    # Pixels show the atoms that the scores count, some of them more often than others.
+    np.testing.assert_allclose(read_scores(fine.shares()), data.scores[:, : len(READABLE)], atol=0.03)
     small = label_runs([tmp_path / "run"], tmp_path / "small.npz", windows=2, size=32)
     assert small.images.shape[2:] == (32, 9)
     np.testing.assert_array_equal(small.scores, data.scores)

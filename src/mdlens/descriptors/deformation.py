@@ -170,12 +170,9 @@ def pattern_scores(
     Raises:
         InputError: If the states hold different numbers of atoms, or none.
     """
-    n = len(now.kind)
-    if len(start.kind) != n or n == 0:
-        raise InputError(f"states must hold the same atoms, got {len(start.kind)} and {n}")
+    shares = (atom_signs(start, now) if signs is None else signs).mean(axis=0)
     size, size_start = grain_size(now, dimension), grain_size(start, dimension)
     ratio = size / size_start if size_start > 0 and size > 0 else 1.0
-    shares = (atom_signs(start, now) if signs is None else signs).mean(axis=0)
     return {
         **dict(zip(READABLE, map(float, read_scores(shares)), strict=True)),
         "refinement": max(1.0 - ratio, 0.0),
@@ -185,7 +182,18 @@ def pattern_scores(
 
 
 def atom_signs(start: AtomState, now: AtomState) -> BoolArray:
-    """Which of `SIGNS` each atom shows (N, 7)."""
+    """Which of `SIGNS` each atom shows (N, 7).
+
+    Args:
+        start: Before the deformation.
+        now: The same atoms later.
+
+    Raises:
+        InputError: If the states hold different numbers of atoms, or none.
+    """
+    n = len(now.kind)
+    if len(start.kind) != n or n == 0:
+        raise InputError(f"states must hold the same atoms, one or more, got {len(start.kind)} and {n}")
     both = (start.kind == MATRIX) & (now.kind == MATRIX)
     twinned = _twinned(start, now, both)
     return np.stack(

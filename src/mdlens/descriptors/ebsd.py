@@ -52,7 +52,9 @@ same for each band; regions; area of the grain that an average pixel is in; kind
 HIGH_ANGLE = 15.0
 """Degrees above which a boundary is of high angle."""
 
-_THICK = 8.0  # Angstrom without an orientation that a boundary or a fault may be; 4 thick, and inclined
+THICKEST = 8.0
+"""Angstrom without an orientation that a boundary or a fault may be: 4 thick, and inclined."""
+
 _REGION = 64.0  # square Angstrom of the smallest region that counts
 
 
@@ -127,7 +129,7 @@ def _kinds(image: OrientationImage, pixel: float) -> dict[str, FloatArray]:
     """How much of each pixel is of a kind, in the order of `KINDS`; rows and columns are a half each."""
     unindexed = image.inside & ~image.indexed
     kinds = {name: np.zeros(unindexed.shape) for name in KINDS} | {"unindexed": unindexed.astype(float)}
-    least = np.full(unindexed.shape, _THICK / pixel)  # pixels without an orientation in a row or column
+    least = np.full(unindexed.shape, THICKEST / pixel)  # pixels without an orientation in a row or column
     for axis in (0, 1):
         views = {name: np.moveaxis(pixels, axis, 1) for name, pixels in kinds.items()}
         q, indexed = np.moveaxis(image.q, axis, 1), np.moveaxis(image.indexed, axis, 1)

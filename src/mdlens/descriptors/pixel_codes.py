@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdlens.descriptors.deformation import GRAIN_ANGLE, ROTATION, TWIN_ANGLE
-from mdlens.descriptors.ebsd import HIGH_ANGLE, OrientationImage, ends_around
+from mdlens.descriptors.ebsd import HIGH_ANGLE, THICKEST, OrientationImage, ends_around
 from mdlens.descriptors.orientations import misorientation, twin_deviation
 from mdlens.errors import InputError
 from mdlens.types import BoolArray, Float32Array, FloatArray
 
 STEPS = ("same", "low_angle", "high_angle", "twin")
-"""Classes of the step from crystal to crystal: up to 5 degrees, up to 15, more or nothing to compare with,
-or within 8 degrees of 60 about <111>. A pixel without an orientation has the step between its two sides."""
+"""Classes of the step from crystal to crystal: up to 5 degrees, up to 15, more, or within 8 degrees of 60
+about <111>. A pixel without an orientation has the step between its two sides, and "high_angle" where there
+is nothing to compare; an indexed one is "same" there."""
 
 CHANGES = ("same", "turned", "turned_far", "twin")
 """Classes against the same place at the start: up to 5 degrees or unknown, up to 30, more, or a twin's."""
@@ -28,10 +29,8 @@ NOW = (
 )  # fmt: skip
 """What a byte says, as numbers 0 or 1 in this order; the first class of a kind has all others at zero."""
 
-START = NOW[1:8]
-"""What a byte says of the start, which has not changed against itself."""
-
-_THICK = 8.0  # Angstrom without an orientation that a boundary or a fault may be
+OF_START = slice(1, 8)
+"""Places in `NOW` of what a byte says of the start: matter is where it is, and has not changed."""
 
 
 def pixel_codes(now: OrientationImage, start: OrientationImage | None, pixel: float) -> NDArray[np.uint8]:
@@ -52,7 +51,8 @@ def pixel_codes(now: OrientationImage, start: OrientationImage | None, pixel: fl
         InputError: If the images have different shapes or the pixel is not positive.
     """
     if (start is not None and start.indexed.shape != now.indexed.shape) or not pixel > 0:
-        raise InputError(f"two images of one shape and a positive pixel are needed, got {pixel}")
+        shapes = [image.indexed.shape for image in (now, start) if image is not None]
+        raise InputError(f"images of one shape and a positive pixel are needed, got {shapes} and {pixel}")
     across = _steps(now.q, now.indexed, now.inside, pixel)
     down = _steps(now.q.swapaxes(0, 1), now.indexed.T, now.inside.T, pixel).T
     change = np.zeros(across.shape, np.uint8)
@@ -65,6 +65,19 @@ def pixel_codes(now: OrientationImage, start: OrientationImage | None, pixel: fl
     return codes
 
 
+def mirrored_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Codes of the same sections seen from behind, (..., rows, columns)."""
+    matter, indexed, across = codes & 1, codes >> 1 & 1, codes >> 2 & 3
+    # The step between two pixels stands at the left one of them, which is the other one from behind.
+    columns = np.arange(codes.shape[-1])
+    ends = np.maximum.accumulate(np.where((indexed == 1) | (matter == 0), columns, -1), axis=-1)
+    before = np.concatenate([np.full_like(ends[..., :1], -1), ends[..., :-1]], axis=-1)
+    known = (before >= 0) & (np.take_along_axis(indexed, np.maximum(before, 0), axis=-1) == 1)
+    steps = np.where(known, np.take_along_axis(across, np.maximum(before, 0), axis=-1), 0)
+    behind = np.where(indexed == 1, steps, across).astype(np.uint8)
+    return np.ascontiguousarray((codes & ~np.uint8(3 << 2) | behind << 2)[..., ::-1])
+
+
 def code_table() -> Float32Array:
     """The numbers that every byte stands for (256, 11), in the order of `NOW`."""
     byte = np.arange(256)
@@ -75,7 +88,7 @@ def code_table() -> Float32Array:
 
 def _steps(q: FloatArray, indexed: BoolArray, inside: BoolArray, pixel: float) -> NDArray[np.uint8]:
     before, after = ends_around(indexed, inside)
-    both = (before >= 0) & (after >= 0) & ((after - before - 1) * pixel <= _THICK)
+    both = (before >= 0) & (after >= 0) & ((after - before - 1) * pixel <= THICKEST)
     rows = np.nonzero(both)[0]
     angle, twin = _compare(q[rows, before[both]], q[rows, after[both]])
     steps = np.where(inside & ~indexed, 2, 0).astype(np.uint8)

@@ -4,8 +4,6 @@ Arrays of all networks lie end to end; ``*_counts`` says how long each one's par
 """
 
 import json
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdlens.errors import FormatError, InputError
+from mdlens.io.damage import DAMAGE
 from mdlens.io.networks import ElasticNetwork, ElasticTrajectory
 from mdlens.types import FloatArray
 
 FORMAT = 1
-
-_DAMAGE = (
-    EOFError,
-    IndexError,
-    InputError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-)
-_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error)
 
 _PER_NODE = {"positions": (2,)}
 _PER_BOND: dict[str, tuple[int, ...]] = {"bonds": (2,), "rest_lengths": (), "stiffness": ()}
@@ -157,7 +144,7 @@ def _kind(path: Path) -> str:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             words = str(stored["format"]).split()
-    except _DAMAGE + _ZIP_DAMAGE:
+    except DAMAGE:
         return ""
     return words[1] if len(words) == 3 and words[0] == "mdlens" and words[2] == str(FORMAT) else ""
 
@@ -167,7 +154,7 @@ def _read(path: Path, kind: str) -> dict[str, NDArray[Any]]:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
             words = str(arrays["format"]).split()
-    except _DAMAGE + _ZIP_DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError(f"{path}: not a whole file of elastic {kind} ({error}); make it again") from error
     if words != ["mdlens", kind, str(FORMAT)]:
         raise FormatError(f"{path}: expected `mdlens {kind} {FORMAT}`, got `{' '.join(words)}`")
@@ -177,7 +164,7 @@ def _read(path: Path, kind: str) -> dict[str, NDArray[Any]]:
 def _guarded(path: Path, build: Any) -> Any:
     try:
         return list(build())
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError(f"{path}: damaged ({error}); make it again") from error
 
 

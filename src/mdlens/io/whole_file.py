@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 
@@ -46,5 +45,17 @@ def write_json(path: Path, values: object) -> None:
     Raises:
         OSError: If the folder cannot be written; no trace is left then.
     """
-    text = json.dumps(values, indent=1)
-    write_whole(path, re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: " ".join(found[0].split()), text) + "\n")
+    write_whole(path, _json_lines(values, "") + "\n")
+
+
+def _json_lines(value: object, indent: str) -> str:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not any(isinstance(part, dict | list | tuple) for part in inner):
+        return json.dumps(value)
+    deeper = indent + " "
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(str(key))}: {_json_lines(part, deeper)}" for key, part in value.items()]
+    else:
+        lines = [_json_lines(part, deeper) for part in inner]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{deeper}" + f",\n{deeper}".join(lines) + f"\n{indent}{closing}"

@@ -1,11 +1,10 @@
 """Labelled windows of deformed microstructures, and splits that hold things out."""
 
+import hashlib
 import json
-import lzma
 import zipfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from mdlens.descriptors.deformation import PATTERNS, SIGNS, Thresholds
 from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import FormatError, InputError
+from mdlens.io.damage import DAMAGE
 from mdlens.types import BoolArray, Float32Array, FloatArray, IntArray
 
 METADATA = ("nickel", "pressure", "temperature", "time", "position")
@@ -43,9 +43,6 @@ _ARRAYS = (
     "images", "measures", "metadata", "labels", "scores", "margins", "ambiguous", "run", "region", "seed"
 )  # fmt: skip
 _SECTIONS = ("codes", "start", "place", "signs")
-_DAMAGE = (
-    KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError
-)  # fmt: skip
 _KNOWN = {"patterns": PATTERNS, "metadata": METADATA, "measures": MEASURES, "signs": SIGNS}
 
 COUNTED = len(SIGNS)
@@ -78,12 +75,26 @@ class SectionData:
                 "sections need codes and signs (windows, sections, rows, columns) and place (windows,), "
                 f"got {shape}, {self.signs.shape} and {self.place.shape}"
             )
-        if shape[2] % FOLD or shape[3] % FOLD:
-            raise InputError(f"rows and columns of sections must be a multiple of {FOLD}, got {shape[2:]}")
+        if 0 in shape[1:] or shape[2] % FOLD or shape[3] % FOLD:
+            raise InputError(
+                f"sections are needed whose rows and columns are a multiple of {FOLD}, got {shape[1:]}"
+            )
+        if any(part.dtype != np.uint8 for part in (self.codes, self.start, self.signs)):
+            raise InputError("codes, start and signs of sections must be uint8")
+        if self.place.dtype.kind not in "iu" or not 0 < self.pixel < np.inf:
+            raise InputError(f"places must be whole numbers and the pixel positive, got {self.pixel}")
         if self.start.shape[1:] != shape[1:] or not np.isin(self.place, np.arange(len(self.start))).all():
             raise InputError(
                 f"every window needs sections {shape[1:]} of its place at the start, got {self.start.shape}"
             )
+
+    def shares(self) -> FloatArray:
+        """Shares of atoms with each sign (N, signs): what who reads every pixel right would find."""
+        axes = (1, 2, 3)
+        counted = self.signs >> COUNTED == 1
+        found = [(self.signs >> bit & 1).sum(axis=axes, where=counted) for bit in range(COUNTED)]
+        shares: FloatArray = np.stack(found, axis=1) / np.maximum(counted.sum(axis=axes), 1)[:, None]
+        return shares
 
     def part(self, index: NDArray[Any]) -> "SectionData":
         """Those of some windows."""
@@ -142,8 +153,31 @@ class PatternData:
             if getattr(self, name).shape != (n, len(names)):
                 raise InputError(f"{name} must be {(n, len(names))}, got {getattr(self, name).shape}")
 
+        self._check_values(n)
+
+    def _check_values(self, n: int) -> None:
+        if self.images.dtype != np.uint8 or not 0 < self.pixel < np.inf:
+            raise InputError(f"images must be uint8 and the pixel positive, got {self.pixel}")
+        for name, most in (("labels", len(PATTERNS)), ("run", len(self.runs))):
+            numbers = getattr(self, name)
+            if numbers.dtype.kind not in "iu" or (n and not 0 <= numbers.min() <= numbers.max() < most):
+                raise InputError(f"{name} must be whole numbers from 0 to {most - 1}")
+        for name in ("measures", "metadata", "scores"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise InputError(f"{name} must be finite")
+
     def __len__(self) -> int:
         return len(self.labels)
+
+    def digest(self) -> str:
+        """All arrays, in short: the same windows have the same digest."""
+        kept = hashlib.sha256()
+        for part in (self, self.sections):
+            for field in fields(part):
+                array = getattr(part, field.name)
+                if isinstance(array, np.ndarray):
+                    kept.update(np.ascontiguousarray(array).tobytes())
+        return kept.hexdigest()[:16]
 
     @property
     def told(self) -> FloatArray:
@@ -276,7 +310,7 @@ def _read(file: Path) -> PatternData:
                 )
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or 'no such file'}") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError(f"{file}: holds no labelled windows ({error}); write it with label") from error
     raise FormatError(f"{file}: was written with other {' and '.join(other)}; label the runs again")
 

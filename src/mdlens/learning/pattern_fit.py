@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mdlens.descriptors.pixel_codes import mirrored_codes
 from mdlens.errors import InputError
 from mdlens.learning.lightning_run import torch_state
 from mdlens.learning.pattern_data import COUNTED, SectionData
@@ -137,18 +138,19 @@ def fit_pixels(
     _enough(n)
     with torch_state(settings.threads, settings.seed):
         network = PixelNetwork(width)
-        codes, signs, start = map(torch.from_numpy, (data.codes, data.signs, data.start))
+        # As they are and from behind: the scores are the same.
+        codes, start = (
+            torch.from_numpy(np.stack([seen, mirrored_codes(seen)])) for seen in (data.codes, data.start)
+        )
+        signs = torch.from_numpy(np.stack([data.signs, data.signs[..., ::-1]]))
         place = torch.from_numpy(data.place)
         bits = torch.arange(COUNTED + 1)[:, None, None]
 
         def loss(batch: Tensor) -> Tensor:
-            section = torch.randint(sections, (len(batch),))
-            shown = codes[batch, section], start[place[batch], section], signs[batch, section]
-            mirrored = bool(torch.rand(()) < 0.5)  # scores stay the same
-            now, then, truth = (image.flip(2) if mirrored else image for image in shown)
-            wanted = (truth[:, None] >> bits & 1).float()
+            side, section = torch.randint(2, (len(batch),)), torch.randint(sections, (len(batch),))
+            wanted = (signs[side, batch, section][:, None] >> bits & 1).float()
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.half):
-                logits = network(now, then)
+                logits = network(codes[side, batch, section], start[side, place[batch], section])
             off = functional.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
             counted = wanted[:, COUNTED:]
             return (off[:, :COUNTED] * counted).sum() / counted.sum().clamp(min=1.0) + off[:, COUNTED].mean()
@@ -162,9 +164,11 @@ def read_shares(network: PixelNetwork, data: SectionData) -> FloatArray:
     shares = np.zeros((len(data.codes), COUNTED))
     with torch.no_grad():
         for k, (codes, place) in enumerate(zip(data.codes, data.place, strict=True)):
-            chances = network(torch.from_numpy(codes), torch.from_numpy(data.start[place])).sigmoid().double()
+            logits = network(torch.from_numpy(codes), torch.from_numpy(data.start[place]))
+            chances = logits.double().sigmoid()
             counted = chances[:, COUNTED:]
-            shares[k] = (chances[:, :COUNTED] * counted).sum(dim=(0, 2, 3)) / counted.sum()
+            total = counted.sum().clamp(min=1e-9)  # nothing counts: no shares
+            shares[k] = (chances[:, :COUNTED] * counted).sum(dim=(0, 2, 3)) / total
     return shares
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdlens.errors import FormatError, InputError
+from mdlens.io.damage import DAMAGE
 from mdlens.types import BoolArray, Float32Array, FloatArray
 
 FORMAT = 1
@@ -33,20 +32,6 @@ _ARRAYS = (
     "displacements",
     "table",
 )
-_DAMAGE = (
-    EOFError,
-    IndexError,
-    InputError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a damaged file ends in."""
 
 _REMEDY = "write it again with SnapshotDataset.save"
 
@@ -168,7 +153,7 @@ class SnapshotDataset:
             return _unpack(arrays)
         except OSError as error:
             raise FormatError(f"{file}: cannot be read: {error.strerror or error}; {_REMEDY}") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise FormatError(f"{file}: is no data set of labelled snapshots: {error}; {_REMEDY}") from error
 
     def _arrays(self) -> dict[str, NDArray[Any]]:

@@ -150,9 +150,9 @@ class ScoreClassifier(PatternClassifier):
     def __init__(
         self, read: int, metadata: int, classes: int, *, width: int = 64, dropout: float = 0.1
     ) -> None:
-        super().__init__(read, metadata, classes, width=width, dropout=dropout)
         if not 1 <= read < classes - 1:
             raise InputError(f"read must be 1 to {classes - 2} of {classes} classes, got {read}")
+        super().__init__(read, metadata, classes, width=width, dropout=dropout)
         self.settings: dict[str, Any] = {
             "read": read, "metadata": metadata, "classes": classes, "width": width, "dropout": dropout,
         }  # fmt: skip

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mdlens.descriptors.deformation import SIGNS
-from mdlens.descriptors.pixel_codes import NOW, START, code_table
+from mdlens.descriptors.pixel_codes import NOW, OF_START, code_table
 from mdlens.errors import InputError
 
 
@@ -35,7 +35,7 @@ class PixelNetwork(nn.Module):
             raise InputError(f"width must be 1 to 512, got {width}")
         self.settings: dict[str, Any] = {"width": width}
         self.register_buffer("table", torch.from_numpy(code_table()), persistent=False)
-        self.first = nn.Sequential(*_step(len(NOW) + len(START), width, 3, 1), _Residual(width))
+        self.first = nn.Sequential(*_step(len(NOW) + len(NOW[OF_START]), width, 3, 1), _Residual(width))
         self.coarse = nn.Sequential(*_step(width, 2 * width, 2, 2), _Residual(2 * width))
         self.coarsest = nn.Sequential(
             *_step(2 * width, 3 * width, 2, 2), _Residual(3 * width), _Residual(3 * width, dilation=2)
@@ -52,7 +52,7 @@ class PixelNetwork(nn.Module):
             codes: Bytes (sections, rows, columns), edges a multiple of 4.
             start: Those of the same places at the start.
         """
-        shown = torch.cat([self.table[codes.int()], self.table[start.int()][..., 1:8]], dim=3)
+        shown = torch.cat([self.table[codes.int()], self.table[start.int()][..., OF_START]], dim=3)
         full = self.first(shown.permute(0, 3, 1, 2))
         coarse = self.coarse(full)
         coarse = self.again_coarse(coarse + _enlarged(self.to_coarse(self.coarsest(coarse))))

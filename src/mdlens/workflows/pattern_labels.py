@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from mdlens.descriptors.deformation import (
     MATRIX,
@@ -46,9 +47,6 @@ SECTIONS = 4
 _FINE = 1.0  # Angstrom: a pixel of them, about; a layer of a crystal is two
 _ABOVE = 6.0  # Angstrom of the image above the film
 _REACH = 1.3  # of the nearest-neighbour distance: bonds of a window
-
-
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,14 @@ def label_runs(
     """
     limits = thresholds or Thresholds()
     rows: list[dict[str, Any]] = []
-    starts: list[Codes] = []
+    starts: list[NDArray[np.uint8]] = []
     recipes = [_recipe(folder) for folder in folders]
     pixel, fine = _pixels(recipes, windows, size)
     for number, (folder, recipe) in enumerate(zip(folders, recipes, strict=True)):
         trajectory = folder / "trajectory.dump"
-        places = [_Place(recipe, window, windows, pixel, fine) for window in range(windows)]
         start = before = _frame(trajectory_start(trajectory))
-        begun = [_seen(start, place.section(start)) for place in places]
-        begun_fine = [[_seen(start, section) for section in place.sections(start)] for place in places]
+        places = [_Place(recipe, window, windows, pixel, fine) for window in range(windows)]
+        begun = [_Begun(place, start) for place in places]
         for frame, atoms in read(trajectory, frames).numbered():
             if frame == 0:
                 continue
@@ -109,26 +106,17 @@ def label_runs(
             time = atoms.info["timestep"] * recipe.timestep
             velocity = _mean_velocity(before.atoms, now.atoms, recipe)
             before = now
-            for window, place in enumerate(places):
-                section = place.section(now)
-                scores, signs = place.scores(start, now, velocity)
-                row = _row(
-                    ipf_stack(section, now.q, now.kind == MATRIX),
-                    ebsd_measures(_seen(now, section), begun[window], pixel),
-                    judge(scores, limits),
-                )
-                fine_sections = place.sections(now)
-                row["codes"] = [
-                    pixel_codes(_seen(now, section), first, fine)
-                    for section, first in zip(fine_sections, begun_fine[window], strict=True)
-                ]
-                row["signs"] = [section.layer(signs, 0) for section in fine_sections]
-                row["place"] = len(starts) + window
+            for window, place in enumerate(begun):
+                try:
+                    row = place.row(now, velocity, limits)
+                except InputError as error:
+                    raise InputError(f"{trajectory}: frame {frame}, window {window}: {error}") from error
                 where = (window + 0.5) / windows
                 row["metadata"] = (recipe.nickel, recipe.pressure, recipe.temperature, time, where)
+                row["place"] = len(starts) + window
                 rows.append(row | {"run": number, "region": window, "seed": recipe.seed})
             on_frame(folder.name, frame)
-        starts += [_codes_at_start(sections, fine) for sections in begun_fine]
+        starts += [_codes_at_start(place.sections, fine) for place in begun]
     if not rows:
         raise InputError("no frame after the first one was found: give runs that have slid")
     names = tuple(folder.name for folder in folders)
@@ -137,7 +125,7 @@ def label_runs(
     return data
 
 
-def _codes_at_start(sections: Sequence[OrientationImage], pixel: float) -> Codes:
+def _codes_at_start(sections: Sequence[OrientationImage], pixel: float) -> NDArray[np.uint8]:
     return np.stack([pixel_codes(section, None, pixel) for section in sections])
 
 
@@ -171,7 +159,7 @@ def synthetic_patterns(
     """
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
-    starts: list[Codes] = []
+    starts: list[NDArray[np.uint8]] = []
     conditions = [
         (x, p, t) for t in (300.0, 450.0, 600.0) for x in (0.0, 0.25, 0.6, 1.0) for p in (0.3, 0.6, 1.0)
     ]
@@ -256,13 +244,13 @@ def _row(
     }
 
 
-def _sign_bytes(signs: BoolArray) -> Codes:
+def _sign_bytes(signs: BoolArray) -> NDArray[np.uint8]:
     """A byte for each atom that counts: its signs (N, 7), and that it counts."""
     return np.packbits(signs, axis=1, bitorder="little")[:, 0] | np.uint8(1 << COUNTED)
 
 
 def _gather(
-    rows: list[dict[str, Any]], starts: list[Codes], runs: tuple[str, ...], source: str,
+    rows: list[dict[str, Any]], starts: list[NDArray[np.uint8]], runs: tuple[str, ...], source: str,
     thresholds: Thresholds, pixels: tuple[float, float],
 ) -> PatternData:  # fmt: skip
     def column(name: str, kind: Any) -> Any:
@@ -364,7 +352,9 @@ class _Place:
             reach=nearest_spacing(frame.atoms),
         )
 
-    def scores(self, start: _Frame, now: _Frame, velocity: FloatArray) -> tuple[dict[str, float], Codes]:
+    def scores(
+        self, start: _Frame, now: _Frame, velocity: FloatArray
+    ) -> tuple[dict[str, float], NDArray[np.uint8]]:
         """Scores of the mobile atoms of the window, and a byte of signs for every atom of the film."""
         recipe = self.recipe
         place = np.floor(now.atoms.positions[:, 0] % recipe.length / recipe.length * self.windows)
@@ -376,6 +366,32 @@ class _Place:
         film = np.zeros(len(inside), np.uint8)
         film[inside] = _sign_bytes(signs)
         return scores, film
+
+
+class _Begun:
+    """A window with what it showed at the start."""
+
+    def __init__(self, place: _Place, start: _Frame) -> None:
+        self.place, self.start = place, start
+        self.section = _seen(start, place.section(start))
+        self.sections = [_seen(start, section) for section in place.sections(start)]
+
+    def row(self, now: _Frame, velocity: FloatArray, limits: Thresholds) -> dict[str, Any]:
+        """What a frame shows of the window, and its label."""
+        place, section = self.place, self.place.section(now)
+        scores, signs = place.scores(self.start, now, velocity)
+        row = _row(
+            ipf_stack(section, now.q, now.kind == MATRIX),
+            ebsd_measures(_seen(now, section), self.section, place.pixel),
+            judge(scores, limits),
+        )
+        fine = place.sections(now)
+        row["codes"] = [
+            pixel_codes(_seen(now, section), start, place.fine)
+            for section, start in zip(fine, self.sections, strict=True)
+        ]
+        row["signs"] = [section.layer(signs, 0) for section in fine]
+        return row
 
 
 def _seen(frame: _Frame, section: Tomograph) -> OrientationImage:

@@ -1,18 +1,16 @@
 """Reading deformation patterns: training, evaluation with things held out, classification, maps."""
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
 
-from mdlens.descriptors.deformation import PATTERNS, READABLE, Thresholds, read_scores
+from mdlens.descriptors.deformation import PATTERNS
 from mdlens.descriptors.ebsd import MEASURES
-from mdlens.errors import InputError, ModelError
+from mdlens.errors import InputError
 from mdlens.io.whole_file import write_whole
 from mdlens.learning.calibration import fit_temperature
 from mdlens.learning.config import read_config
@@ -37,39 +35,35 @@ from mdlens.learning.pattern_data import (
 from mdlens.learning.pattern_fit import (
     PatternFitSettings,
     PixelFitSettings,
-    encode,
     fit_autoencoder,
     fit_classifier,
     fit_pixels,
     logits_of,
-    read_shares,
     reconstruct,
     softmax,
 )
 from mdlens.models.autoencoder import TomographAutoencoder
-from mdlens.models.files import read_network, restore, save_network
+from mdlens.models.files import read_network, save_network
 from mdlens.models.pattern_classifier import (
     ImageClassifier,
     LatentClassifier,
     PatternClassifier,
     ScoreClassifier,
-    log_scores,
 )
-from mdlens.models.pixel_network import PixelNetwork
 from mdlens.report.mechanism_map import mechanism_figure
 from mdlens.types import Float32Array, FloatArray, IntArray
-
-Network = TypeVar("Network", bound=nn.Module)
-
-READINGS = ("sections", "image", "latent")
-_CLASSIFIER = "classifier.safetensors"
-_ENCODERS = {"latent": "autoencoder.safetensors", "sections": "pixels.safetensors"}
-_KINDS = {
-    "autoencoder.safetensors": "tribology-autoencoder",
-    "pixels.safetensors": "tribology-pixels",
-    _CLASSIFIER: "tribology-classifier",
-}
-_UNIT = np.array([getattr(Thresholds(), name) for name in READABLE])
+from mdlens.workflows.tribology_model import (
+    CLASSIFIER,
+    ENCODERS,
+    KINDS,
+    MEANINGS,
+    READINGS,
+    Encoder,
+    fingerprint,
+    load_tribology_model,
+    read_encoder,
+    see,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +77,10 @@ class TribologyConfig:
         image: Viewing directions of the images: x, y, z or xyz.
         measures: Whether the classifier is also told what orientation microscopy reads off the image.
         latent: Numbers of the vector.
-        width: Channels of the first convolution.
+        width: Channels of the first convolution of whatever sees images or sections.
         split: What is held out: random, region, seed or condition.
         test: Share that is held out.
-        seed: Of split, weights and order.
+        seed: Of the split; every fit has one of its own.
         pixels: How the network of pixels is fitted, where sections are read.
         autoencoder: How the autoencoder is fitted, where its vector is classified.
         classifier: How the classifier is fitted.
@@ -158,12 +152,20 @@ def train_tribology(
         report=lambda k, n, loss: report("classifier", k, n),
     )
     temperature = fit_temperature(logits_of(network, seen[kept], known[kept]), data.labels[kept])
-    description = {"kind": _KINDS[_CLASSIFIER], "settings": network.settings, "reading": config.reading,
-                   "image": config.image, "classes": list(PATTERNS), "metadata": list(TOLD),
-                   "measures": list(MEASURES) if config.measures else [], "pixel": data.pixel,
-                   "section_pixel": data.sections.pixel, "source": data.source,
-                   "temperature": temperature}  # fmt: skip
-    save_network(folder / _CLASSIFIER, network, description)
+    description = {
+        **MEANINGS,
+        "kind": KINDS[CLASSIFIER],
+        "settings": network.settings,
+        "reading": config.reading,
+        "reads_with": fingerprint(folder / ENCODERS[config.reading][0]) if encoder else None,
+        "image": config.image,
+        "measures": list(MEASURES) if config.measures else [],
+        "pixel": data.pixel,
+        "section_pixel": data.sections.pixel,
+        "source": data.source,
+        "temperature": temperature,
+    }
+    save_network(folder / CLASSIFIER, network, description)
     logits = logits_of(network, seen[test], known[test]) / temperature
     metrics = {
         "source": data.source,
@@ -176,21 +178,6 @@ def train_tribology(
         metrics["autoencoder"] = reconstruction_quality(encoder, data.part(test).channels(config.image))
     write_whole(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     return metrics
-
-
-def see(encoder: TomographAutoencoder | PixelNetwork | None, data: PatternData, image: str) -> Float32Array:
-    """What a classifier is shown of windows: their images, or what an encoder makes of them.
-
-    Args:
-        encoder: An autoencoder gives its vectors, a network of pixels logarithms of the scores that it reads
-            off, in the unit of the default thresholds (N, 3); none leaves the images.
-        data: The windows.
-        image: Viewing directions of the images.
-    """
-    if isinstance(encoder, PixelNetwork):
-        return log_scores(read_scores(read_shares(encoder, data.sections)) / _UNIT).astype(np.float32)
-    images = data.channels(image)
-    return images if encoder is None else encode(encoder, images)
 
 
 def build_classifier(config: TribologyConfig, numbers: int, known: int) -> PatternClassifier:
@@ -210,18 +197,22 @@ def build_classifier(config: TribologyConfig, numbers: int, known: int) -> Patte
 
 def _encoder(
     config: TribologyConfig, data: PatternData, folder: Path, report: Callable[[str, int, int], None]
-) -> TomographAutoencoder | PixelNetwork | None:
-    """What the classifier reads with, from the folder or fitted to windows."""
-    if config.reading == "image":
+) -> Encoder | None:
+    """What the classifier reads with, fitted to windows, or from the folder if fitted to just these."""
+    if config.reading not in ENCODERS:
         return None
-    file = folder / _ENCODERS[config.reading]
-    # The classifier's part of the configuration may change.
-    made_with = json.loads(json.dumps(asdict(config) | {"classifier": None, "measures": None}))
+    file = folder / ENCODERS[config.reading][0]
+    used = {"sections": ("pixels", "width"), "latent": ("autoencoder", "image", "latent", "width")}
+    settings = {name: value for name, value in asdict(config).items() if name in used[config.reading]}
+    made_with = settings | {"windows": data.digest()}
     if file.exists():
-        if read_network(file, _KINDS[file.name])[0].get("config") == made_with:
-            return _read_encoder(file)
-        raise InputError(f"{file} was made with another configuration: choose another folder, or remove it")
-    network: TomographAutoencoder | PixelNetwork
+        if read_network(file, KINDS[file.name])[0].get("made_with") == made_with:
+            return read_encoder(file, config.reading)
+        raise InputError(
+            f"{file} was made with another configuration or other windows: "
+            "choose another folder, or remove it"
+        )
+    network: Encoder
     if config.reading == "sections":
         network = fit_pixels(
             data.sections,
@@ -237,19 +228,11 @@ def _encoder(
             width=config.width,
             report=lambda k, n, loss: report("autoencoder", k, n),
         )
-    description = {"kind": _KINDS[file.name], "settings": network.settings, "config": made_with}
+    description = {
+        **MEANINGS, "kind": KINDS[file.name], "settings": network.settings, "made_with": made_with
+    }  # fmt: skip
     save_network(file, network, description)
     return network
-
-
-def _read_encoder(file: Path) -> TomographAutoencoder | PixelNetwork:
-    description, tensors = read_network(file, _KINDS[file.name])
-    kind = PixelNetwork if file.name == _ENCODERS["sections"] else TomographAutoencoder
-    try:
-        network: TomographAutoencoder | PixelNetwork = kind(**description["settings"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
-    return _restored(file, network, tensors)
 
 
 def score(probabilities: FloatArray, labels: IntArray, runs: IntArray, seed: int) -> dict[str, Any]:
@@ -288,89 +271,6 @@ def reconstruction_quality(network: TomographAutoencoder, images: Float32Array) 
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-@dataclass(frozen=True)
-class TribologyModel:
-    """A trained classifier with what it needs to see.
-
-    Attributes:
-        network: The classifier.
-        encoder: What the classifier reads with; none where it sees the images.
-        image: Viewing directions of the images.
-        measures: Whether the classifier is told the measures of the images.
-        pixels: Edges of a pixel of the images and of the sections it was trained on, Angstrom.
-        temperature: Of the probabilities.
-    """
-
-    network: PatternClassifier
-    encoder: TomographAutoencoder | PixelNetwork | None
-    image: str
-    measures: bool
-    pixels: tuple[float, float]
-    temperature: float
-
-    def probabilities(self, data: PatternData) -> FloatArray:
-        """Probability of each pattern for windows (N, patterns).
-
-        Raises:
-            InputError: If their pixels are not those of the training.
-        """
-        found = (data.pixel, data.sections.pixel)
-        if not np.allclose(found, self.pixels, rtol=0.01):
-            raise InputError(
-                f"the model was trained on pixels of {self.pixels[0]:.3g} and {self.pixels[1]:.3g} Angstrom, "
-                f"these windows have {found[0]:.3g} and {found[1]:.3g}: label the runs with another --size"
-            )
-        known = data.measured if self.measures else data.told
-        logits = logits_of(self.network, see(self.encoder, data, self.image), known)
-        return softmax(logits / self.temperature)
-
-
-def load_tribology_model(folder: Path) -> TribologyModel:
-    """Read the model that `train_tribology` left in a folder.
-
-    Raises:
-        ModelError: If a file is missing, damaged or made for something else.
-    """
-    file = folder / _CLASSIFIER
-    description, tensors = read_network(file, _KINDS[_CLASSIFIER])
-    if description.get("classes") != list(PATTERNS) or description.get("metadata") != list(TOLD):
-        raise ModelError(f"{file}: knows other patterns or metadata; train the model again")
-    if description.get("measures") not in ([], list(MEASURES)):
-        raise ModelError(f"{file}: knows other measures of an image; train the model again")
-    if description.get("reading") not in READINGS:
-        raise ModelError(f"{file}: reading is {description.get('reading')!r:.40}; train the model again")
-    reading = description["reading"]
-    encoder = _read_encoder(folder / _ENCODERS[reading]) if reading in _ENCODERS else None
-    kinds: Mapping[str, Callable[..., PatternClassifier]] = {
-        "sections": ScoreClassifier, "latent": LatentClassifier, "image": ImageClassifier
-    }  # fmt: skip
-    try:
-        settings = description["settings"]
-        model = TribologyModel(
-            network=_restored(file, kinds[reading](**settings), tensors),
-            encoder=encoder,
-            image=str(description["image"]),
-            measures=bool(description["measures"]),
-            pixels=(float(description["pixel"]), float(description["section_pixel"])),
-            temperature=float(description["temperature"]),
-        )
-        told = settings["metadata"] == len(TOLD) + len(description["measures"])
-        latent = encoder.settings["latent"] if isinstance(encoder, TomographAutoencoder) else None
-        seen = latent is None or settings["latent"] == latent
-    except ModelError:
-        raise
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{file}: the description is incomplete ({error}); train the model again") from error
-    if not (told and seen and 0.0 < model.temperature < math.inf):
-        raise ModelError(f"{file}: its parts do not fit each other; train the model again")
-    return model
-
-
-def _restored(file: Path, network: Network, tensors: Mapping[str, Tensor]) -> Network:
-    restore(file, network, tensors)
-    return network.eval()
 
 
 def classify_windows(files: Sequence[Path], model: Path) -> list[dict[str, Any]]:
