@@ -180,11 +180,12 @@ def synthetic_patterns(
                     size=size,
                     grain_seed=100 * seed + 10 * grain_seed + region,
                 )
-                verdict = judge(pattern_scores(window.start, window.now, speed=SPEED))
+                signs = atom_signs(window.start, window.now)
+                verdict = judge(pattern_scores(window.start, window.now, speed=SPEED, signs=signs))
                 now, start = _orientations(window.now, size), _orientations(window.start, size)
                 row = _row(_picture(window.now, size), ebsd_measures(now, start, PIXEL), verdict)
                 row["codes"] = [pixel_codes(now, start, PIXEL)]
-                row["signs"] = [_sign_bytes(atom_signs(window.start, window.now)).reshape(size, size)]
+                row["signs"] = [_sign_bytes(signs).reshape(size, size)]
                 row["place"] = len(starts)
                 starts.append(_codes_at_start([start], PIXEL))
                 row["metadata"] = (nickel, pressure, temperature, time, 0.25 + 0.5 * region)
