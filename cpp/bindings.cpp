@@ -137,6 +137,15 @@ nb::ndarray<nb::numpy, float> shell_mean(const NeighborSearch& search, Input<flo
   return out.release();
 }
 
+nb::ndarray<nb::numpy, float> off_center(const NeighborSearch& search, std::size_t k, int threads) {
+  Output<float> out({search.size()});
+  {
+    const nb::gil_scoped_release no_gil;
+    mdlens::off_center(search, k, threads, out.data());
+  }
+  return out.release();
+}
+
 // A view: the search lives as long as it.
 nb::object spatial_order(const nb::handle& self) {
   const auto& order = nb::cast<const NeighborSearch&>(self).spatial_order();
@@ -151,7 +160,8 @@ void bind_neighbors(nb::module_& m) {
       .def("pairs", &pairs, nb::arg("cutoff"), nb::arg("threads"))
       .def("nearest", &nearest, nb::arg("k"), nb::arg("threads"))
       .def("nearest_vectors", &nearest_vectors, nb::arg("k"), nb::arg("atoms"), nb::arg("threads"))
-      .def("shell_mean", &shell_mean, nb::arg("values"), nb::arg("k"), nb::arg("threads"));
+      .def("shell_mean", &shell_mean, nb::arg("values"), nb::arg("k"), nb::arg("threads"))
+      .def("off_center", &off_center, nb::arg("k"), nb::arg("threads"));
 }
 
 // ---- descriptors --------------------------------------------------------------------------------------------------------------------

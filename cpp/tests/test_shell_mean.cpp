@@ -58,9 +58,21 @@ void test_ties_and_coincident_atoms() {
   CHECK(out == values);
 }
 
+void test_off_center() {
+  const std::vector<double> row{0, 0, 0, 1, 0, 0, -1, 0, 0};
+  std::vector<float> out(3);
+  mdlens::off_center(NeighborSearch(row.data(), 3, {{}, {false, false, false}}), 48, 2, out.data());
+  CHECK(out[0] == 0.0F && out[1] == 1.0F && out[2] == 1.0F);
+  mdlens::off_center(NeighborSearch(row.data(), 3, {{}, {false, false, false}}), 1, 1, out.data());  // the middle one's nearest is tied
+  CHECK(out[0] == 0.0F && out[1] == 1.0F && out[2] == 1.0F);
+  mdlens::off_center(NeighborSearch(row.data(), 3, {{}, {false, false, false}}), 0, 1, out.data());
+  CHECK(out[0] == 0.0F && out[1] == 0.0F && out[2] == 0.0F);
+}
+
 }  // namespace
 
 int main() {
   test_against_nearest();
   test_ties_and_coincident_atoms();
+  test_off_center();
 }

@@ -19,7 +19,7 @@ from rivals import (
 
 from mdlens.descriptors import MapSource
 from mdlens.inference import StructureModel, load_model
-from mdlens.workflows.crystal import SHELL, classify_maps
+from mdlens.workflows.crystal import averaged, classify_maps
 
 HERE = Path(__file__).parent
 CUTOFFS = HERE / "ptm_cutoffs.json"
@@ -51,36 +51,32 @@ class Verdict:
 
 
 def load_models(folder: Path = MODELS) -> dict[str, list[StructureModel]]:
-    """The seed models by key; without any, the installed ones, one seed each."""
-    found = {key: sorted(folder.glob(f"{name}_*.onnx")) for name, key in KEYS.items()}
-    if not any(found.values()):
-        return {key: [load_model(name)] for name, key in KEYS.items() if _installed(name)}
-    return {key: [load_model(path) for path in paths] for key, paths in found.items() if paths}
-
-
-def _installed(name: str) -> bool:
-    import mdlens
-
-    return (Path(mdlens.__file__).parent / "pretrained" / f"{name}.onnx").is_file()
+    """The seed models by key. Seed 1 is the installed one unless the folder has another of that number."""
+    found: dict[str, list[StructureModel]] = {}
+    for name, key in KEYS.items():
+        others = sorted(folder.glob(f"{name}_*.onnx"))
+        first = [] if (folder / f"{name}_1.onnx") in others else [name]
+        found[key] = [load_model(model) for model in (*first, *others)]
+    return found
 
 
 def model_verdicts(atoms: Atoms, key: str, models: Sequence[StructureModel]) -> dict[str, Verdict]:
     """One pass of every seed, as it is and averaged over the first shell (what `average=True` gives)."""
-    single, averaged = [], []
+    single, over_shell = [], []
     source = None
     for model in models:
         if source is None or source.settings != model.settings:
             source = MapSource(atoms, model.settings, threads=1)
         result = classify_maps(source, model, threads=1)
-        mean = source.shell_mean(result.probabilities, neighbors=SHELL, threads=1)
+        mean = averaged(source, result.probabilities, threads=1)
         near = True
         if result.distance is not None:
-            distance = source.shell_mean(result.distance[:, None], neighbors=SHELL, threads=1)[:, 0]
+            distance = averaged(source, result.distance[:, None], threads=1)[:, 0]
             near = distance <= np.float32(model.distance_limit)
         sure = mean.max(axis=1) >= np.float32(model.threshold)
         single.append(_reading(result.probabilities, result.labels != 0, model))
-        averaged.append(_reading(mean, sure & near, model))
-    return {key: _stacked(single), f"{key}_averaged": _stacked(averaged)}
+        over_shell.append(_reading(mean, sure & near, model))
+    return {key: _stacked(single), f"{key}_averaged": _stacked(over_shell)}
 
 
 def _reading(

@@ -33,7 +33,7 @@ from mdlens.inference import StructureModel
 from mdlens.io.whole_file import write_json
 from mdlens.learning.snapshots import SnapshotDataset
 from mdlens.simulation.lattices import build_lattice
-from mdlens.workflows.crystal import SHELL, classify_maps
+from mdlens.workflows.crystal import averaged, classify_maps
 
 NOISE = (0.02, 0.04, 0.06, 0.08)  # of the nearest-neighbour distance, per component
 DRAWS = 3
@@ -111,9 +111,7 @@ def readings(model: StructureModel, frames: Sequence[Frame]) -> dict[str, Readin
         source = MapSource(item.atoms, model.settings, threads=1)
         result = classify_maps(source, model, threads=1)
         values = result.probabilities, result.distance
-        mean = [
-            None if v is None else source.shell_mean(v.reshape(len(v), -1), neighbors=SHELL) for v in values
-        ]
+        mean = [None if v is None else averaged(source, v.reshape(len(v), -1)) for v in values]
         found["alone"].append(tuple(None if v is None else v[item.chosen] for v in values))
         found["averaged"].append(tuple(None if v is None else v[item.chosen] for v in mean))
     return {how: _reading(model, rows) for how, rows in found.items()}

@@ -1,14 +1,15 @@
-"""Averages over the first shell, against a twin that sorts every distance to every image."""
+"""Averages over the first shell and how one-sided it is, against twins that sort every distance."""
 
 import itertools
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 
 from mdlens.descriptors import MapSource, NeighborsMapSettings
 from mdlens.errors import InputError
+from mdlens.neighbors import find_nearest
 
 SETTINGS = NeighborsMapSettings(size=8, candidates=20)
 CELLS = {
@@ -109,3 +110,48 @@ def test_no_atoms():
 def test_wrong_arguments(values, options, message):
     with pytest.raises(InputError, match=message):
         MapSource(Atoms("H"), SETTINGS).shell_mean(values, **options)
+
+
+def test_off_center_is_the_length_of_the_mean_over_the_mean_length():
+    atoms = bulk("Cu", cubic=True).repeat(4)
+    atoms.rattle(0.4, seed=2)
+    del atoms[::3]
+    nearest = find_nearest(atoms.positions, atoms.cell.array, atoms.pbc, 48)
+    expected = np.linalg.norm(nearest.vector.sum(axis=1), axis=1) / nearest.distance.sum(axis=1)
+    found = MapSource(atoms, SETTINGS).off_center()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_off_center_knows_a_surface_from_what_is_below():
+    slab = fcc111("Cu", (6, 6, 8), vacuum=10.0)
+    found = MapSource(slab, SETTINGS).off_center()
+    height = slab.positions[:, 2]
+    outermost = np.isclose(height, height.min()) | np.isclose(height, height.max())
+    assert found[outermost].min() > 0.4
+    assert found[~outermost].max() < 0.14
+    deep = np.abs(height - height.mean()) < 5.0
+    assert found[deep].max() < 1e-5  # ties count in, so a crystal is centred
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 40])
+def test_off_center_of_few_or_coincident_atoms(count):
+    atoms = Atoms(f"H{count}", positions=np.zeros((count, 3)))
+    np.testing.assert_array_equal(MapSource(atoms, SETTINGS).off_center(), np.zeros(count))
+    if count == 2:
+        atoms.positions[1] = 1.0
+        np.testing.assert_allclose(MapSource(atoms, SETTINGS).off_center(), np.ones(2), rtol=1e-6)
+
+
+def test_off_center_does_not_depend_on_order_or_threads():
+    atoms = random_atoms("slab", 3000, seed=0)
+    order = np.random.default_rng(1).permutation(len(atoms))
+    one = MapSource(atoms, SETTINGS).off_center(threads=1)
+    np.testing.assert_array_equal(one, MapSource(atoms, SETTINGS).off_center(threads=3))
+    np.testing.assert_allclose(MapSource(atoms[order], SETTINGS).off_center(), one[order], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"neighbors": -1}, {"threads": -1}])
+def test_off_center_refuses_negative_numbers(options):
+    with pytest.raises(InputError, match="0 or more"):
+        MapSource(Atoms("H"), SETTINGS).off_center(**options)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 
 import mdlens
 from mdlens.errors import InputError, ModelError
@@ -100,6 +100,17 @@ def test_averaging_is_the_mean_over_thirteen_atoms(model, shaken_copper):
     np.testing.assert_allclose(averaged.probabilities, expected, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(averaged.labels, assign(averaged.probabilities, model.ids, model.threshold))
     np.testing.assert_array_equal(averaged.embeddings, alone.embeddings)
+
+
+def test_atoms_at_a_surface_keep_their_own_evidence(model):
+    slab = fcc111("Cu", (8, 8, 10), vacuum=10.0)
+    slab.rattle(0.1, seed=0)
+    alone, averaged = (mdlens.classify(slab, model, average=average) for average in (False, True))
+    height = slab.positions[:, 2]
+    outermost = (height < height.min() + 1.0) | (height > height.max() - 1.0)
+    assert outermost.sum() == 128
+    np.testing.assert_array_equal(averaged.probabilities[outermost], alone.probabilities[outermost])
+    assert (averaged.probabilities[~outermost] != alone.probabilities[~outermost]).any(axis=1).all()
 
 
 def test_averages_do_not_depend_on_order_or_threads(model, shaken_copper):

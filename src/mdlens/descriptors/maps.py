@@ -161,6 +161,26 @@ class MapSource:
             raise InputError(f"neighbors and threads must be 0 or more, got {neighbors} and {threads}")
         return self._search.shell_mean(np.ascontiguousarray(values, np.float32), neighbors, threads)
 
+    def off_center(self, *, neighbors: int = 48, threads: int = 0) -> Float32Array:
+        r"""Tell how one-sided the surroundings of each atom are: ``|sum_j r_ij| / sum_j |r_ij|``.
+
+        0 where neighbours stand all around, about 0.4 in a flat surface, more at edges. Neighbours tied with
+        the last one count too, as in `shell_mean`; an atom without neighbours has 0.
+
+        Args:
+            neighbors: How many nearest neighbours.
+            threads: Worker threads; 0 takes one per processor. The result does not depend on it.
+
+        Returns:
+            One number per atom, (N,) float32.
+
+        Raises:
+            InputError: If a number is negative.
+        """
+        if neighbors < 0 or threads < 0:
+            raise InputError(f"neighbors and threads must be 0 or more, got {neighbors} and {threads}")
+        return self._search.off_center(neighbors, threads)
+
 
 def neighbors_map(
     atoms: "Atoms",
