@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from mdlens.descriptors.deformation import PATTERNS, SIGNS, Thresholds
 from mdlens.descriptors.ebsd import MEASURES
 from mdlens.errors import FormatError, InputError
 from mdlens.io.damage import DAMAGE
+from mdlens.io.whole_file import write_arrays
 from mdlens.types import BoolArray, Float32Array, FloatArray, IntArray
 
 METADATA = ("nickel", "pressure", "temperature", "time", "position")
@@ -219,7 +219,6 @@ class PatternData:
 
 def save_patterns(file: Path, data: PatternData) -> None:
     """Write windows to a compressed file that appears under its name only when whole."""
-    partial = file.with_name(file.name + ".partial")
     about = json.dumps(
         {
             "runs": data.runs,
@@ -234,12 +233,7 @@ def save_patterns(file: Path, data: PatternData) -> None:
     arrays |= {_section(name): getattr(data.sections, name) for name in _SECTIONS}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # As numpy.savez_compressed has it, but with the method that takes the least room for sections.
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_LZMA) as archive:
-            for name, array in {"about": np.array(about), **arrays}.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    np.lib.format.write_array(stream, array, allow_pickle=False)
-        partial.replace(file)
+        write_arrays(file, {"about": np.array(about), **arrays})
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}; choose another place") from error
 

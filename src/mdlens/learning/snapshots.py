@@ -1,7 +1,6 @@
 """Labelled snapshots and the file that holds many of them."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from mdlens.errors import FormatError, InputError
 from mdlens.io.damage import DAMAGE
+from mdlens.io.whole_file import write_arrays
 from mdlens.types import BoolArray, Float32Array, FloatArray
 
 FORMAT = 1
@@ -133,12 +133,7 @@ class SnapshotDataset:
 
     def save(self, file: Path) -> None:
         """Write a compressed .npz file, whole or not at all: arrays laid end to end and a JSON table."""
-        partial = file.with_name(file.name + ".partial")
-        with partial.open("wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, **self._arrays())
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        write_arrays(file, self._arrays())
 
     @classmethod
     def load(cls, file: Path) -> "SnapshotDataset":
