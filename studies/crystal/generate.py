@@ -33,7 +33,7 @@ from mdlens.simulation.bulk import BulkRecipe, Stage, chunks, simulate_bulk, sta
 
 DATA = Path(__file__).parent / "data"
 RUNS = 3
-SERIES = 2  # raised when the set is drawn anew because the last one has been looked at
+SERIES = 3  # raised when the set is drawn anew because the last one has been looked at
 APART = 2.0  # ps between snapshots of one temperature
 HEAT_MAPS = ("Al", "Fe", "Zr", "Si")  # the materials of the distorted crystals
 KEPT_CRYSTALLINE = 0.9

@@ -24,6 +24,7 @@ CLASSES = ("fcc", "hcp", "bcc", "sc", "cubic_diamond", "hexagonal_diamond", "dis
 PTM_ID = {"fcc": 1, "hcp": 2, "bcc": 3, "sc": 5, "cubic_diamond": 6, "hexagonal_diamond": 7}
 CRYSTAL_LADDER = (0.05, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
 LIQUID_LADDER = (1.5, 1.25, 1.1, 1.0, 0.9, 0.8)
+CLOSE_LADDER = (1.1, 1.05, 1.0, 0.95)
 PTM_RMSD = 0.1  # for the crystallinity of liquids; crystals are compared without a cutoff
 KEPT_CRYSTALLINE = 0.9  # a snapshot with less of its class in the inherent structure is dropped
 KEPT_DISORDERED = 0.3  # a liquid with more crystal than this in the inherent structure is dropped
@@ -38,10 +39,11 @@ def stages(system: System) -> tuple[Stage, ...]:
 
     if system.structure != "disordered":
         return tuple(hold(x) for x in CRYSTAL_LADDER)
-    ladder = LIQUID_LADDER
-    melt = Stage(start=2.0 * t, stop=2.0 * t, steps=5000)
-    cool = Stage(start=2.0 * t, stop=ladder[0] * t, steps=1000)
-    schedule = (melt, cool, *(hold(x) for x in ladder))
+    ladder = CLOSE_LADDER if system.close else LIQUID_LADDER
+    superheat = 1.6 if system.close else 2.0  # at zero pressure the softest melts boil
+    melt = Stage(start=superheat * t, stop=superheat * t, steps=5000)
+    cool = Stage(start=superheat * t, stop=ladder[0] * t, steps=1000)
+    schedule = (melt, cool, *(hold(x, 4 if system.close else 2) for x in ladder))
     if system.glass:
         schedule += (Stage(start=ladder[-1] * t, stop=0.15 * t, steps=6000), hold(0.15))
     return schedule

@@ -1,9 +1,10 @@
 """Join the parts that `generate.py` wrote into the data set that is committed.
 
-    python studies/structure_model/pack.py PARTS/
+    python studies/structure_model/pack.py PARTS/ [--keep]
 
 Writes `train.npz` beside this script. Positions are rounded to 1/1024 Angstrom, far below any
 thermal displacement, so that they compress well. A group is one hold of one system: two snapshots, 5 ps.
+With `--keep`, systems without a part stay as they are in `train.npz`.
 """
 
 import argparse
@@ -31,7 +32,10 @@ LARGEST_DISPLACEMENT = {
     "cubic_diamond": 0.105,
     "hexagonal_diamond": 0.105,
 }
-COLDEST_LIQUID = 1.0  # below, a metal's melt is full of crystal-like atoms, and no label is right for them
+COLDEST_LIQUID = 0.95  # below, a metal's melt is full of crystal-like atoms, and no label is right for them
+# Of snapshots that any model gets right few are enough, so that the others are drawn more often. Left out are
+# crystals that are displaced less than this and not colder than this, and liquids between these temperatures.
+EASY_DISPLACEMENT, COLDEST, EASY_LIQUID = 0.06, 0.1, (1.2, 1.4)
 IDEAL_COPIES = 8  # lattice constants of the ideal lattices, so that every part of a split has some
 GLASS = 0.3  # colder than this it is a glass
 CRYSTAL_IN_GLASS = 0.1  # a glass with more than this share of crystalline atoms (PTM, RMSD 0.1) is left out
@@ -61,6 +65,14 @@ def is_clear_cut(system: System, temperature: float, frame: Atoms, moved: float)
     compound = f"{system.potential} {''.join(system.elements)}"
     relative = temperature / MELTING[compound if compound in MELTING else system.potential]
     return relative >= COLDEST_LIQUID or (relative < GLASS and crystalline_share(frame) < CRYSTAL_IN_GLASS)
+
+
+def is_easy(snapshot: LabelledSnapshot) -> bool:
+    """Whether a simulated snapshot teaches little that a colder or hotter one of its system does not."""
+    relative = float(snapshot.group.split()[-2])
+    if snapshot.displacement == 0:
+        return EASY_LIQUID[0] < relative < EASY_LIQUID[1]
+    return snapshot.displacement < EASY_DISPLACEMENT and relative > COLDEST
 
 
 def ideal_snapshots() -> list[LabelledSnapshot]:
@@ -148,8 +160,15 @@ def snapshots_of(system: System, parts: Path) -> list[LabelledSnapshot]:
     return snapshots
 
 
-def pack(systems: tuple[System, ...], parts: Path, out: Path) -> None:
-    snapshots = [s for system in systems for s in snapshots_of(system, parts)]
+def pack(systems: tuple[System, ...], parts: Path, out: Path, *, keep: bool) -> None:
+    before = SnapshotDataset.load(out).snapshots if keep else ()
+    snapshots = []
+    for system in systems:
+        if keep and not (parts / part_name(system)).exists():
+            snapshots += [s for s in before if s.system == system.name]
+        else:
+            snapshots += snapshots_of(system, parts)
+    snapshots = [s for s in snapshots if not is_easy(s)]
     snapshots += ideal_snapshots()
     snapshots += random_crystals()
     provenance = {
@@ -168,7 +187,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", type=Path)
-    pack(TRAIN, parser.parse_args().parts, Path(__file__).with_name("train.npz"))
+    parser.add_argument(
+        "--keep", action="store_true", help="keep what train.npz has of systems without a part"
+    )
+    arguments = parser.parse_args()
+    pack(TRAIN, arguments.parts, Path(__file__).with_name("train.npz"), keep=arguments.keep)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class System:
     atoms: int = 1000
     timestep: float = 0.002
     glass: bool = False
+    close: bool = False  # a melt that stays close to its melting temperature
 
 
 def _crystal(
@@ -36,6 +37,11 @@ def _liquid(
     )
 
 
+def _melt(name: str, lattice: str, elements: str, a: float, potential: str, **more) -> System:
+    more = {"close": True} | more
+    return _liquid(name, lattice, elements, a, potential, MELTING[potential], **more)
+
+
 # Girifalco & Weizer, Phys. Rev. 114, 687 (1959): soft pair potentials, whose crystals near melting are the
 # most disordered of all here.
 MORSE = {
@@ -46,6 +52,41 @@ MORSE = {
     "Ca": "morse:0.1623,0.80535,4.569,11",
     "Sr": "morse:0.1513,0.73776,4.988,12",
     "Pb": "morse:0.2348,1.1836,3.733,9",
+    # No fit: depth and distance of the krypton dimer (201 K, 4.01 Angstrom), alpha times distance 6, as steep
+    # as a Lennard-Jones well.
+    "Kr": "morse:0.01735,1.497,4.008,10",
+}
+
+# Melting temperature (K) of each training potential: published for Cu_mishin1, else 0.8 of the temperature
+# at which its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
+MELTING = {
+    "Ni_u3.eam": 1740.0,
+    "Au_u3.eam": 1170.0,
+    "Pd_u3.eam": 1430.0,
+    "Ag_u3.eam": 1200.0,
+    "Pt_u3.eam": 1550.0,
+    "CoAl.eam.alloy": 1600.0,
+    "CuTa.eam.alloy": 3240.0,
+    "W_zhou.eam.alloy": 4300.0,
+    "VFe_mm.eam.fs": 3000.0,
+    "SiC.tersoff": 4400.0,
+    "fumi-tosi": 1040.0,
+    "CdTe.sw": 1340.0,
+    "Cu_mishin1.eam.alloy": 1325.0,
+    "CdTeZnSeHgS0.sw ZnTe": 1980.0,
+    "CdTeZnSeHgS0.sw CdSe": 2350.0,
+    "CdTeZnSeHgS0.sw HgTe": 1090.0,
+    MORSE["Na"]: 384.0,
+    MORSE["Rb"]: 317.0,
+    MORSE["Cs"]: 317.0,
+    MORSE["Ba"]: 1030.0,
+    MORSE["Ca"]: 1056.0,
+    MORSE["Sr"]: 1030.0,
+    MORSE["Pb"]: 1620.0,
+    MORSE["Kr"]: 135.0,
+    "Ni.adp": 1900.0,
+    "InP.vashishta": 1350.0,
+    "GaN.tersoff": 3600.0,  # or more: the crystal still stands at 4500 K
 }
 
 TRAIN = (
@@ -118,32 +159,37 @@ TRAIN = (
     _crystal("HgTe zincblende", "cubic_diamond", "zincblende", "Hg Te", 6.46, "CdTeZnSeHgS0.sw", 1050),
     _crystal("HgTe wurtzite", "hexagonal_diamond", "wurtzite", "Hg Te", 4.568, "CdTeZnSeHgS0.sw", 1050),
     _liquid("HgTe", "zincblende", "Hg Te", 6.46, "CdTeZnSeHgS0.sw", 1050, glass=True),
+    # Close-packed crystals of the softest wells, where bcc is near.
+    _crystal("Na hcp", "hcp", "hcp", "Na", 5.2, MORSE["Na"], 300),
+    _crystal("Rb hcp", "hcp", "hcp", "Rb", 7.0, MORSE["Rb"], 250),
+    _crystal("Ba hcp", "hcp", "hcp", "Ba", 5.4, MORSE["Ba"], 800),
+    _crystal("Ba fcc", "fcc", "fcc", "Ba", 7.6, MORSE["Ba"], 800),
+    _crystal("Kr fcc", "fcc", "fcc", "Kr", 5.6, MORSE["Kr"], 130),
+    _crystal("Kr hcp", "hcp", "hcp", "Kr", 3.96, MORSE["Kr"], 130),
+    _liquid("Kr", "fcc", "Kr", 5.6, MORSE["Kr"], 130),
+    _crystal("Ni ADP fcc", "fcc", "fcc", "Ni", 3.52, "Ni.adp", 1700),
+    _crystal("Ni ADP hcp", "hcp", "hcp", "Ni", 2.49, "Ni.adp", 1700),
+    _liquid("Ni ADP", "fcc", "Ni", 3.52, "Ni.adp", 1700),
+    _crystal("InP zincblende", "cubic_diamond", "zincblende", "In P", 5.87, "InP.vashishta", 1300),
+    _liquid("InP", "zincblende", "In P", 5.87, "InP.vashishta", 1300),
+    _crystal(
+        "GaN wurtzite", "hexagonal_diamond", "wurtzite", "Ga N", 3.18, "GaN.tersoff", 3000, timestep=0.001
+    ),
+    _liquid("GaN", "wurtzite", "Ga N", 3.18, "GaN.tersoff", 3000, timestep=0.001),
+    # Melts of close-packed crystals are hardest to tell from the crystal where they are coldest.
+    _melt("Ni cold", "fcc", "Ni", 3.52, "Ni_u3.eam"),
+    _melt("Au cold", "fcc", "Au", 4.08, "Au_u3.eam"),
+    _melt("Pd cold", "fcc", "Pd", 3.89, "Pd_u3.eam"),
+    _melt("Ag cold", "fcc", "Ag", 4.09, "Ag_u3.eam"),
+    _melt("Pt cold", "fcc", "Pt", 3.92, "Pt_u3.eam"),
+    _melt("Co cold", "fcc", "Co", 3.55, "CoAl.eam.alloy"),
+    _melt("Cu cold", "fcc", "Cu", 3.615, "Cu_mishin1.eam.alloy"),
+    _melt("Ni ADP cold", "fcc", "Ni", 3.52, "Ni.adp"),
+    _melt("W cold", "bcc", "W", 3.165, "W_zhou.eam.alloy"),
+    _melt("V cold", "bcc", "V", 3.03, "VFe_mm.eam.fs"),
+    _melt("Ta cold", "bcc", "Ta", 3.304, "CuTa.eam.alloy"),
+    *(
+        _melt(f"{metal} cold", "fcc", metal, a, MORSE[metal])
+        for metal, a in (("Ca", 5.66), ("Sr", 6.16), ("Pb", 4.99), ("Ba", 7.6), ("Na", 7.3), ("Kr", 5.6))
+    ),
 )
-
-# Melting temperature (K) of each training potential: published for Cu_mishin1, else 0.8 of the temperature
-# at which its perfect periodic crystal melted within 5 ps (it superheats by a quarter).
-MELTING = {
-    "Ni_u3.eam": 1740.0,
-    "Au_u3.eam": 1170.0,
-    "Pd_u3.eam": 1430.0,
-    "Ag_u3.eam": 1200.0,
-    "Pt_u3.eam": 1550.0,
-    "CoAl.eam.alloy": 1600.0,
-    "CuTa.eam.alloy": 3240.0,
-    "W_zhou.eam.alloy": 4300.0,
-    "VFe_mm.eam.fs": 3000.0,
-    "SiC.tersoff": 4400.0,
-    "fumi-tosi": 1040.0,
-    "CdTe.sw": 1340.0,
-    "Cu_mishin1.eam.alloy": 1325.0,
-    "CdTeZnSeHgS0.sw ZnTe": 1980.0,
-    "CdTeZnSeHgS0.sw CdSe": 2350.0,
-    "CdTeZnSeHgS0.sw HgTe": 1090.0,
-    MORSE["Na"]: 384.0,
-    MORSE["Rb"]: 317.0,
-    MORSE["Cs"]: 317.0,
-    MORSE["Ba"]: 1030.0,
-    MORSE["Ca"]: 1056.0,
-    MORSE["Sr"]: 1030.0,
-    MORSE["Pb"]: 1620.0,
-}
