@@ -2,7 +2,7 @@
 
     python studies/structure_model/compare_settings.py RUNS/
 
-Every setting is trained like the model `robust` on a sixth of its maps (one seed), without the systems of
+Every setting is trained like the model `robust` on a quarter of its maps (one seed), without the systems of
 `TUNING`, and scored on those close to melting, with several priors for the disordered. So only the order of
 the rows counts. The acceptance set plays no part. Writes settings.json; finished runs in RUNS/ are kept.
 """
@@ -28,19 +28,31 @@ TUNING = (
     "Au fcc",
     "Au hcp",
     "Au liquid",
+    "Au cold liquid",
+    "Ba cold liquid",
+    "Ba fcc",
+    "Ba hcp",
+    "Ba liquid",
+    "Ca cold liquid",
     "Ca fcc",
     "Ca hcp",
     "Ca liquid",
     "CdTe liquid",
     "CdTe wurtzite",
     "CdTe zincblende",
+    "Co cold liquid",
     "Co fcc",
     "Co hcp",
     "Co hcp liquid",
     "Co liquid",
+    "Ni ADP cold liquid",
+    "Ni ADP fcc",
+    "Ni ADP hcp",
+    "Ni ADP liquid",
     "Rb bcc",
     "Rb liquid",
     "V bcc",
+    "V cold liquid",
     "V liquid",
 )
 NEAR_MELTING = (0.95, 1.12)  # of the rough melting temperature of the schedule
@@ -70,12 +82,12 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("compact", 63, 32, 32),
     Setting("compact", 95, 48, 32),
     Setting("bytes", 63, 32, 64, 192),
     Setting("bytes", 95, 48, 64, 128),
     Setting("bytes", 95, 48, 64, 192),
     Setting("bytes", 95, 48, 64, 256),
+    Setting("bytes", 127, 64, 64, 192),
 )
 
 
@@ -88,8 +100,8 @@ def configuration(setting: Setting) -> str:
         "width = 64": f"width = {setting.width}",
         "hidden = 192": f"hidden = {setting.hidden or 128}",
         "prior = ": "# prior = ",
-        "candidates = 95": f"candidates = {setting.candidates}",
-        "size = 48": f"size = {setting.size}",
+        "candidates = 127": f"candidates = {setting.candidates}",
+        "size = 64": f"size = {setting.size}",
         "test = 0.05": f"test = 0.0\ntest_systems = {json.dumps(TUNING)}",
         f"epochs = {epochs}": f"epochs = {EPOCHS}",
     }
