@@ -1,11 +1,12 @@
 """Score the shipped models and OVITO's methods on the acceptance set, in one run.
 
-    python studies/crystal/evaluate.py [--models FOLDER] [--up-to 0.4] [--join]
+    python studies/crystal/evaluate.py [--models FOLDER] [--jobs 2] [--up-to 0.4] [--join]
 
 Benchmarks: the DC3 protocol (`dc3`), missing atoms (`distorted`, `distorted_by_temperature`), Gaussian noise
 (`noise`), with confusion matrices, calibration and the cost per atom. Every file `results/<part>.json` is
-then joined into `results.json`, those of the other studies too; `--join` does that alone. Everything runs in
-one thread. `--up-to` leaves the hot snapshots alone: for trying the script out.
+then joined into `results.json`, those of the other studies too; `--join` does that alone. Every frame is
+labelled in one thread, `--jobs` frames at a time. `--up-to` leaves the hot snapshots alone: for trying the
+script out.
 
 Values are percentages with 95 % intervals: training seeds and independent runs drawn again together.
 """
@@ -14,14 +15,17 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ["OVITO_THREAD_COUNT"] = "1"  # read by OVITO when it is imported
 
 from cases import Case, Phase, load_phases, missing_cases, noise_cases, thermal_cases
-from contestants import CUTOFFS, MODELS, load_models, tuned_cutoffs, verdicts
+from contestants import CUTOFFS, MODELS, Verdict, load_models, tuned_cutoffs, verdicts
 from cost import measure
 from rich.progress import track
 from rivals import CLASSES
@@ -64,15 +68,13 @@ Models = Mapping[str, Sequence[StructureModel]]
 class Scores:
     """Rows, confusion matrices and reliability diagrams, filled case by case."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self) -> None:
         self.rows: dict[tuple[str, ...], Row] = {}
         self.confusions = {name: Confusion() for name in CONDITIONS}
         self.reliabilities: dict[tuple[str, str], Reliability] = {}
 
-    def add(self, case: Case, cutoffs: Mapping[str, float]) -> None:
-        """Let everybody label one frame."""
-        said = verdicts(case.atoms, self.models, cutoffs)
+    def add(self, case: Case, said: Mapping[str, Verdict]) -> None:
+        """Count what everybody says of one frame."""
         for key in case.rows:
             self.rows.setdefault(key, Row(case.structure)).add(case.truth, said, case.group)
         for condition in set(case.conditions) & set(CONDITIONS):
@@ -174,21 +176,43 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the seed models")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--up-to", type=float, default=float("inf"), help="in melting temperatures")
     parser.add_argument("--join", action="store_true", help="score nothing")
     options = parser.parse_args()
     if not options.join:
         RESULTS.mkdir(exist_ok=True)
-        score(load_models(options.models), options.up_to)
+        score(options.models, options.up_to, options.jobs)
     join()
 
 
-def score(models: Models, up_to: float) -> None:
+@cache
+def loaded(folder: Path) -> Models:
+    """The seed models, loaded once in every process."""
+    return load_models(folder)
+
+
+def ask(folder: Path, case: Case) -> dict[str, Verdict]:
+    """What everybody says of one frame."""
+    return verdicts(case.atoms, loaded(folder), tuned_cutoffs())
+
+
+def asked(folder: Path, cases: Sequence[Case], jobs: int) -> Iterator[dict[str, Verdict]]:
+    """Ask about the frames in order, several at a time; processes are started anew, as OVITO has threads."""
+    if jobs == 1:
+        yield from map(partial(ask, folder), cases)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(ask, folder), cases)
+
+
+def score(folder: Path, up_to: float, jobs: int) -> None:
     """Run the benchmarks and write their parts."""
-    phases, cutoffs, scores = load_phases(up_to=up_to), tuned_cutoffs(), Scores(models)
+    models, phases, scores = loaded(folder), load_phases(up_to=up_to), Scores()
     cases = [case for phase in phases for make in (thermal_cases, missing_cases) for case in make(phase)]
-    for case in track([*cases, *noise_cases()], description="scoring"):
-        scores.add(case, cutoffs)
+    cases += noise_cases()
+    for case, said in track(zip(cases, asked(folder, cases, jobs), strict=True), "scoring", total=len(cases)):
+        scores.add(case, said)
     write_json(RESULTS / "dc3.json", {"dc3": thermal_part(phases, scores.part("dc3"))})
     for name in ("distorted", "distorted_by_temperature", "noise"):
         write_json(RESULTS / f"{name}.json", {name: scores.part(name)})
