@@ -18,7 +18,7 @@ from rivals import (
 )
 
 from mdlens.descriptors import MapSource
-from mdlens.inference import StructureModel, load_model
+from mdlens.inference import SECOND_OPINIONS, StructureModel, load_model
 from mdlens.workflows.crystal import averaged, classify_maps
 
 HERE = Path(__file__).parent
@@ -51,12 +51,19 @@ class Verdict:
 
 
 def load_models(folder: Path = MODELS) -> dict[str, list[StructureModel]]:
-    """The seed models by key. Seed 1 is the installed one unless the folder has another of that number."""
+    """The seed models by key. Seed 1 is the installed one unless the folder has another of that number.
+
+    Each default model asks the robust one of its seed where it is not sure, as the installed ones do.
+    """
     found: dict[str, list[StructureModel]] = {}
     for name, key in KEYS.items():
         others = sorted(folder.glob(f"{name}_*.onnx"))
         first = [] if (folder / f"{name}_1.onnx") in others else [name]
         found[key] = [load_model(model) for model in (*first, *others)]
+    found["mdlens"] = [
+        model.with_second(other, below=SECOND_OPINIONS["default"][1])
+        for model, other in zip(found["mdlens"], found["mdlens_robust"], strict=True)
+    ]
     return found
 
 

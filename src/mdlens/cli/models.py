@@ -69,6 +69,8 @@ def _print(model: "InstalledModel") -> None:
 
 
 def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
+    from mdlens.inference import SECOND_OPINIONS
+
     metadata = model.metadata
     classes = ", ".join(
         f"{name} ({number})" for name, number in zip(metadata.classes, metadata.ids, strict=True)
@@ -78,6 +80,9 @@ def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
         ("  unknown", _unknown_text(metadata)),
         ("  maps", ", ".join(f"{key} {value}" for key, value in metadata.descriptor.to_dict().items())),
     ]
+    other = SECOND_OPINIONS.get(model.name)
+    if other is not None and model.file.stem == model.name:
+        rows.append(("  asks", f"{other[0]}, where its confidence is below {other[1]:g}"))
     rows += [("  added", text) for text in _added_texts(metadata.training)]
     rows += [("  score", text) for text in _score_texts(metadata.scores)]
     return rows + [("  trained on", text) for text in _provenance_texts(metadata.training)]

@@ -1,5 +1,6 @@
 """Neighbors Maps: one small image per atom, made of the sorted distances among its neighbours."""
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,21 @@ class MapSource:
     def __len__(self) -> int:
         """Count the atoms of the frame."""
         return len(self._kinds)
+
+    def drawn_by(self, settings: NeighborsMapSettings) -> "MapSource":
+        """Draw the same frame in another way; the neighbour search is shared.
+
+        Args:
+            settings: How a map is drawn; its channels are those of this source.
+
+        Raises:
+            InputError: If it has other channels.
+        """
+        if settings.channels != self.settings.channels:
+            raise InputError("maps with other channels need a source of their own")
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def maps(self, indices: "ArrayLike", *, out: Float32Array | None = None) -> Float32Array:
         """Draw the maps of some atoms.

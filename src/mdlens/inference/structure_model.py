@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,6 +22,9 @@ from mdlens.inference.metadata import ModelMetadata
 from mdlens.types import Float32Array
 
 DEFAULT_MODEL = "default"
+SECOND_OPINIONS = {"default": ("robust", 0.9)}
+"""Installed models that leave atoms they are less sure of than this to another installed model."""
+
 LARGEST_FILE = 64 * 2**20
 """Bytes; a per-atom model has some hundred thousand weights, so anything near this is not one."""
 
@@ -86,6 +89,19 @@ class _Session:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SecondOpinion:
+    """A model that is asked about the atoms another is not sure of: it sees more, and takes longer.
+
+    Args:
+        model: The model, of the same classes.
+        below: Confidence of the other one below which it is asked.
+    """
+
+    model: "StructureModel"
+    below: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StructureModel:
     """A per-atom structure classifier read from a model file; carries no code.
 
@@ -94,6 +110,7 @@ class StructureModel:
         embedding_size: Numbers per atom in the embedding.
         file: Where it was read from.
         fused: What makes embeddings without maps in between; None if the network is not of 8 bits.
+        second: Who is asked about atoms it is not sure of; None for nobody.
     """
 
     metadata: ModelMetadata
@@ -103,6 +120,7 @@ class StructureModel:
     _session: _Session = field(repr=False)
     _tail: _Session | None = field(repr=False)
     _data: bytes = field(repr=False)
+    second: SecondOpinion | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -144,12 +162,33 @@ class StructureModel:
         """How the maps of this model are made."""
         return self.metadata.descriptor
 
-    def __reduce__(self) -> tuple[Callable[[Path, bytes], "StructureModel"], tuple[Path, bytes]]:
+    def __reduce__(self) -> tuple[Callable[..., "StructureModel"], tuple[Path, bytes, SecondOpinion | None]]:
         """Travel to another process as the contents of the file: it may not have the file, or another one.
 
         The runtime's session cannot be copied; it is opened anew, after the checks of `load_model`.
         """
-        return _open, (self.file, self._data)
+        return _open, (self.file, self._data, self.second)
+
+    def with_second(self, model: "StructureModel", *, below: float) -> "StructureModel":
+        """Leave atoms to another model where this one is not sure.
+
+        The other one's probabilities then take the place of this one's, and its distance, in proportion to
+        the limits; threshold, limit and embeddings stay this one's.
+
+        Args:
+            model: The other one, of the same classes.
+            below: Confidence below which it is asked.
+
+        Raises:
+            InputError: If the classes differ, or only one of the two measures a distance.
+        """
+        if (model.classes, model.ids) != (self.classes, self.ids):
+            raise InputError(
+                f"{model.file}: names other classes than {self.file}: {', '.join(model.classes)}"
+            )
+        if (model.distance_limit is None) != (self.distance_limit is None):
+            raise InputError(f"{self.file}, {model.file}: only one of the two models measures a distance")
+        return replace(self, second=SecondOpinion(model=model, below=below))
 
     def predict(self, maps: Float32Array, *, threads: int = 0) -> tuple[Float32Array, Float32Array]:
         """Classify maps: ``p = softmax(logits / temperature)``.
@@ -261,6 +300,7 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
 
     The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but
     arithmetic. Of a file that comes with the package only damage is looked for here; it is run by the tests.
+    An installed model of `SECOND_OPINIONS` comes with the other one.
 
     Args:
         model: An installed name (see `installed_models`), the path of an .onnx file, or a folder with a
@@ -270,10 +310,14 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
         ModelError: If there is no such model, or the file is damaged, hostile or made for something else.
     """
     file = _find(model)
-    return _open(file, _read(file))
+    loaded = _open(file, _read(file))
+    if file.parent != _pretrained() or file.stem not in SECOND_OPINIONS:
+        return loaded
+    other, below = SECOND_OPINIONS[file.stem]
+    return loaded.with_second(load_model(other), below=below)
 
 
-def _open(file: Path, data: bytes) -> StructureModel:
+def _open(file: Path, data: bytes, second: SecondOpinion | None = None) -> StructureModel:
     """Check the contents of a model file and open them; `file` is where they are from."""
     installed = file.parent == _pretrained()
     try:
@@ -292,6 +336,7 @@ def _open(file: Path, data: bytes) -> StructureModel:
         _session=session,
         _tail=tail,
         _data=data,
+        second=second,
     )
     if fused is None or not installed:
         _probe(loaded)

@@ -29,7 +29,16 @@ nine in ten should be right, on material like that of the model's training and t
 Unknown is not a structure of its own: many atoms at surfaces, grain boundaries, dislocations and between two
 phases end there, but not all of them: a boundary may also look like a crystal it is not. Atoms with fewer
 neighbours than a map has columns are always unknown.</p>
-{_distance_text(model)}</section>"""
+{_second_text(model)}{_distance_text(model)}</section>"""
+
+
+def _second_text(model: ModelCard) -> str:
+    """Say who else was asked."""
+    if model.second is None:
+        return ""
+    return f"""<p>Atoms of which it is not sure were left to a second model, which sees more of their
+surroundings: {escaped(model.second)}.</p>
+"""
 
 
 def _distance_text(model: ModelCard) -> str:

@@ -83,7 +83,7 @@ class Exemplar:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What is known of the model: its own words, from its file."""
+    """What is known of the model: its own words, from its file, and whom it asks where it is not sure."""
 
     name: str
     version: str
@@ -94,6 +94,7 @@ class ModelCard:
     distance_limit: float | None = None
     distance_error_rate: float | None = None
     temperature: float | None = None
+    second: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     descriptor: Mapping[str, Any] = field(default_factory=dict)

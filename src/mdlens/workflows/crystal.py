@@ -14,7 +14,7 @@ from ase import Atoms
 
 from mdlens.descriptors import MapSource
 from mdlens.errors import InputError
-from mdlens.inference import Prediction, StructureModel, load_model
+from mdlens.inference import Prediction, SecondOpinion, StructureModel, load_model
 from mdlens.inference.byte_network import Embedder
 from mdlens.inference.metadata import UNKNOWN_ID, UNKNOWN_NAME
 from mdlens.io.output_columns import PerAtom, Words
@@ -161,7 +161,8 @@ def classify(
     calibrated threshold, or where the atom is farther than the model's limit from all that the model was
     taught. An atom with fewer neighbours than a map has columns (a small cluster, an isolated atom) is
     unknown too, all classes equally probable: such maps are outside what a model of the nearest neighbours
-    learns from. Units are those of the frame; a scale-free model needs none.
+    learns from. The model "default" leaves atoms that it is not sure of to "robust". Units are those of
+    the frame; a scale-free model needs none.
 
     Args:
         frames: One frame, or a trajectory: frames are then read and classified one by one as the result is
@@ -247,9 +248,9 @@ def classify_maps(
     distance = None if model.distance_limit is None else np.empty(n_atoms, np.float32)
     if model.fused is not None:
         batch = max(batch, model.fused.at_once)
-        predict = _fused(source, model, model.fused)
-    else:
-        predict = _by_maps(source, model, min(batch, n_atoms))
+    predict = _predictor(source, model, min(batch, n_atoms))
+    if model.second is not None:
+        predict = _asking_again(predict, source, model, model.second, min(batch, n_atoms))
 
     def run(start: int) -> int:
         chosen = order[start : start + batch].astype(np.int64)
@@ -300,6 +301,37 @@ def averaged(source: MapSource, values: Float32Array, *, threads: int = 0) -> Fl
 def _highest(probabilities: Float32Array) -> Float32Array:
     """Reduce probabilities (N, classes) to the highest of each atom (N, 1)."""
     return np.asarray(probabilities.max(axis=1, keepdims=True), np.float32)
+
+
+def _predictor(source: MapSource, model: StructureModel, batch: int) -> _Predict:
+    """Predict what one model says, of at most `batch` atoms at a time."""
+    if model.fused is not None:
+        return _fused(source, model, model.fused)
+    return _by_maps(source, model, batch)
+
+
+def _asking_again(
+    predict: _Predict, source: MapSource, model: StructureModel, second: SecondOpinion, batch: int
+) -> _Predict:
+    """Predict with the second model where the first one is not sure, see `StructureModel.with_second`."""
+    other = second.model
+    ask = _predictor(source.drawn_by(other.settings), other, batch)
+
+    def first_and_second(chosen: IntArray) -> tuple[Prediction, BoolArray]:
+        part, enough = predict(chosen)
+        doubtful = np.flatnonzero(enough & (part.probabilities.max(axis=1) < np.float32(second.below)))
+        if not len(doubtful):
+            return part, enough
+        again, holds = ask(chosen[doubtful])
+        places, probabilities, distance = doubtful[holds], part.probabilities.copy(), part.distance
+        probabilities[places] = again.probabilities[holds]
+        if distance is not None and again.distance is not None:
+            scale = np.float32((model.distance_limit or 1.0) / (other.distance_limit or 1.0))
+            distance = distance.copy()
+            distance[places] = again.distance[holds] * scale
+        return replace(part, probabilities=probabilities, distance=distance), enough
+
+    return first_and_second
 
 
 def _fused(source: MapSource, model: StructureModel, fused: Embedder) -> _Predict:

@@ -129,10 +129,18 @@ def model_card(model: StructureModel) -> ModelCard:
         distance_limit=about.distance_limit,
         distance_error_rate=about.distance_error_rate,
         temperature=about.temperature,
+        second=_second(model),
         training=about.training,
         scores=about.scores,
         descriptor=about.descriptor.to_dict(),
     )
+
+
+def _second(model: StructureModel) -> str | None:
+    if model.second is None:
+        return None
+    other = model.second.model
+    return f"{other.name} {other.version}, where the confidence was below {model.second.below:g}"
 
 
 def _exemplar(atom: int, frame: int, atoms: Atoms, source: MapSource, result: Classification) -> Exemplar:

@@ -38,7 +38,10 @@ def on_device(model: str | Path | StructureModel, device: str) -> StructureModel
     from mdlens.models.on_device import DeviceNetwork
 
     network = DeviceNetwork(loaded.fused.network, loaded.settings, device)
-    return replace(loaded, fused=_OnDevice(loaded.fused, network))
+    placed = replace(loaded, fused=_OnDevice(loaded.fused, network))
+    if placed.second is None:
+        return placed
+    return placed.with_second(on_device(placed.second.model, device), below=placed.second.below)
 
 
 class _OnDevice(Embedder):
