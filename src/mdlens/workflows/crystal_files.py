@@ -401,8 +401,12 @@ def json_text(
     source: str, model: StructureModel, summaries: Sequence[FrameSummary], *, averaged: bool = False
 ) -> str:
     """Return the records of a file as JSON: the model, the file, and one record per frame."""
+    used: dict[str, object] = {"name": model.name, "version": model.version}
+    if model.second is not None:
+        other = model.second.model
+        used["second"] = {"name": other.name, "version": other.version, "below": model.second.below}
     document = {
-        "model": {"name": model.name, "version": model.version},
+        "model": used,
         "file": source,
         "averaged": averaged,
         "frames": [summary.to_dict() for summary in summaries],
