@@ -226,7 +226,8 @@ def score(work: Path, folder: Path) -> None:
     for key, models in load_models(folder).items():
         parts = []
         for model in models:
-            digest = hashlib.sha256(model.file.read_bytes()).hexdigest()[:12]
+            files = [m.file for m in (model, model.second and model.second.model) if m is not None]
+            digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
             used.setdefault(key, []).append({"file": model.file.name, "sha256": digest})
             parts.append(
                 tallies(
