@@ -42,7 +42,7 @@ NAMES = (*CLASSES[:-1], "other")
 ZONES = ("bulk", "near", "bulk_shell", "near_shell")
 REACH = 5.0  # Angstrom
 GRID = 1024  # positions per Angstrom
-SERIES = 2  # raised when the frames are drawn anew because the last ones have been looked at
+SERIES = 3  # raised when the frames are drawn anew because the last ones have been looked at
 
 AL = Crystal(lattice="fcc", elements=("Al",), lattice_constant=4.05)
 FE = Crystal(lattice="bcc", elements=("Fe",), lattice_constant=2.855)

@@ -27,9 +27,9 @@ SHELL = 12
 """Neighbours that take part in an average: the first shell of close packing."""
 
 AROUND, ONE_SIDED = 48, 0.2
-"""An atom whose so many nearest neighbours are off centre by more than this stands at a surface: there the
-evidence of the atoms below would outvote the outermost layer's. With half of the atoms missing, 1 in 50
-atoms inside a crystal is (measured on the training data: `MapSource.off_center`)."""
+"""An atom whose so many nearest neighbours are off centre by more than this stands at a surface: the atoms
+below would outvote the outermost layer, and it would make them doubtful. Of the atoms inside a crystal with
+half of its atoms missing 1 in 50 is (measured on the training data: `MapSource.off_center`)."""
 
 BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""
@@ -172,7 +172,7 @@ def classify(
         embeddings: Whether to keep the embeddings (4 E bytes per atom).
         average: Whether each atom's probabilities and distance become the mean over itself and its 12
             nearest neighbours before it is labelled: surer inside a phase, blurred by one shell where two
-            phases meet. Atoms at a surface keep their own.
+            phases meet. Atoms at a surface take no part.
         batch: Atoms per batch; a frame's maps are never all in memory.
         client: A connected ``distributed.Client``: frames are classified on its workers, results still come
             in order. `threads` is then for each frame, 0 for 1, so that a worker has as many frames under way
@@ -285,17 +285,20 @@ def classify_maps(
 
 
 def averaged(source: MapSource, values: Float32Array, *, threads: int = 0) -> Float32Array:
-    """Average what a model says over each atom and its first shell; an atom at a surface keeps its own.
+    """Average what a model says over each atom and its first shell; atoms at a surface take no part.
+
+    They keep their own values, and what they say does not count for those below.
 
     Args:
         source: Of the frame.
         values: A row per atom, (N, K).
         threads: Threads to use; 0 takes every processor of this process.
     """
-    means = source.shell_mean(values, neighbors=SHELL, threads=threads)
     alone = source.off_center(neighbors=AROUND, threads=threads) > ONE_SIDED
-    means[alone] = values[alone]
-    return means
+    weight = (~alone).astype(np.float32)[:, None]
+    sums = source.shell_mean(np.hstack([values * weight, weight]), neighbors=SHELL, threads=threads)
+    sums[alone] = np.hstack([values[alone], np.ones((np.count_nonzero(alone), 1), np.float32)])
+    return np.asarray(sums[:, :-1] / sums[:, -1:], np.float32)
 
 
 def _highest(probabilities: Float32Array) -> Float32Array:
