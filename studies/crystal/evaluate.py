@@ -178,9 +178,12 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the seed models")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--up-to", type=float, default=float("inf"), help="in melting temperatures")
+    parser.add_argument("--cost", action="store_true", help="measure the cost alone, on an idle machine")
     parser.add_argument("--join", action="store_true", help="score nothing")
     options = parser.parse_args()
-    if not options.join:
+    if options.cost:
+        write_json(RESULTS / "cost.json", {"cost": measure(loaded(options.models))})
+    elif not options.join:
         RESULTS.mkdir(exist_ok=True)
         score(options.models, options.up_to, options.jobs)
     join()
