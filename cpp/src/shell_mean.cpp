@@ -30,7 +30,7 @@ void nearest_with_ties(const NeighborSearch& search, std::size_t atom, std::size
 
 // How many of the atoms around are the k nearest or tied with the last of them.
 std::size_t look_around(const NeighborSearch& search, std::size_t atom, std::size_t k, Surroundings& found) {
-  for (std::size_t asked = k + 1;; asked = found.count + k / 2 + 8) {
+  for (std::size_t asked = k + 1;; asked = 2 * std::max(asked, found.count)) {
     search.surroundings(atom, asked, false, found);
     std::size_t kept = std::min(k, found.count);
     if (kept == 0) return 0;

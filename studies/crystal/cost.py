@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -69,7 +68,7 @@ def measure(models: Mapping[str, Sequence[StructureModel]]) -> dict[str, object]
 
 def asked(atoms: Atoms, model: StructureModel) -> float:
     """Share of the atoms about which a model asks its second one."""
-    confidence = classify(atoms, replace(model, second=None), threads=1, embeddings=False).confidence
+    confidence = classify(atoms, model.alone(), threads=1, embeddings=False).confidence
     return float(np.mean(confidence < np.float32(model.second.below)))
 
 

@@ -1,6 +1,6 @@
 """Score the shipped models and OVITO's methods on the acceptance set, in one run.
 
-    python studies/crystal/evaluate.py [--models FOLDER] [--jobs 2] [--up-to 0.4] [--join]
+    python studies/crystal/evaluate.py [--models FOLDER] [--jobs 2] [--up-to 0.4] [--cost | --join]
 
 Benchmarks: the DC3 protocol (`dc3`), missing atoms (`distorted`, `distorted_by_temperature`), Gaussian noise
 (`noise`), with confusion matrices, calibration and the cost per atom. Every file `results/<part>.json` is
@@ -150,6 +150,7 @@ def about(models: Models) -> dict[str, object]:
                     "threshold": m.threshold,
                     "candidates": m.settings.candidates,
                     "size": m.settings.size,
+                    "second": m.second and {"file": m.second.model.file.name, "below": m.second.below},
                 }
                 for m in seeds
             ]
@@ -181,10 +182,10 @@ def main() -> None:
     parser.add_argument("--cost", action="store_true", help="measure the cost alone, on an idle machine")
     parser.add_argument("--join", action="store_true", help="score nothing")
     options = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
     if options.cost:
         write_json(RESULTS / "cost.json", {"cost": measure(loaded(options.models))})
     elif not options.join:
-        RESULTS.mkdir(exist_ok=True)
         score(options.models, options.up_to, options.jobs)
     join()
 
@@ -200,7 +201,7 @@ def ask(folder: Path, case: Case) -> dict[str, Verdict]:
     return verdicts(case.atoms, loaded(folder), tuned_cutoffs())
 
 
-def asked(folder: Path, cases: Sequence[Case], jobs: int) -> Iterator[dict[str, Verdict]]:
+def answers(folder: Path, cases: Sequence[Case], jobs: int) -> Iterator[dict[str, Verdict]]:
     """Ask about the frames in order, several at a time; processes are started anew, as OVITO has threads."""
     if jobs == 1:
         yield from map(partial(ask, folder), cases)
@@ -214,7 +215,9 @@ def score(folder: Path, up_to: float, jobs: int) -> None:
     models, phases, scores = loaded(folder), load_phases(up_to=up_to), Scores()
     cases = [case for phase in phases for make in (thermal_cases, missing_cases) for case in make(phase)]
     cases += noise_cases()
-    for case, said in track(zip(cases, asked(folder, cases, jobs), strict=True), "scoring", total=len(cases)):
+    for case, said in track(
+        zip(cases, answers(folder, cases, jobs), strict=True), "scoring", total=len(cases)
+    ):
         scores.add(case, said)
     write_json(RESULTS / "dc3.json", {"dc3": thermal_part(phases, scores.part("dc3"))})
     for name in ("distorted", "distorted_by_temperature", "noise"):

@@ -216,19 +216,24 @@ def results(data: SnapshotDataset, table: dict[str, dict[str, list]]) -> dict[st
     return found
 
 
+def sha256(file: Path) -> str:
+    """The first digits of a file's digest."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
 def score(work: Path, folder: Path) -> None:
     """Ask all contestants and write the results."""
     data = SnapshotDataset.load(DATA)
     work.mkdir(parents=True, exist_ok=True)
-    frames = hashlib.sha256(DATA.read_bytes()).hexdigest()[:12]
+    frames = sha256(DATA)
     table = tallies(data, what_rivals_say, "OVITO", work / f"rivals_{frames}.json")
     used = {}
     for key, models in load_models(folder).items():
         parts = []
         for model in models:
             files = [m.file for m in (model, model.second and model.second.model) if m is not None]
-            digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
-            used.setdefault(key, []).append({"file": model.file.name, "sha256": digest})
+            digest = "_".join(sha256(file) for file in files)
+            used.setdefault(key, []).append([{"file": f.name, "sha256": sha256(f)} for f in files])
             parts.append(
                 tallies(
                     data,

@@ -9,7 +9,6 @@ from ase.build import bulk, fcc111
 
 from mdlens.descriptors import MapSource, NeighborsMapSettings
 from mdlens.errors import InputError
-from mdlens.neighbors import find_nearest
 
 SETTINGS = NeighborsMapSettings(size=8, candidates=20)
 CELLS = {
@@ -112,15 +111,42 @@ def test_wrong_arguments(values, options, message):
         MapSource(Atoms("H"), SETTINGS).shell_mean(values, **options)
 
 
-def test_off_center_is_the_length_of_the_mean_over_the_mean_length():
-    atoms = bulk("Cu", cubic=True).repeat(4)
-    atoms.rattle(0.4, seed=2)
-    del atoms[::3]
-    nearest = find_nearest(atoms.positions, atoms.cell.array, atoms.pbc, 48)
-    expected = np.linalg.norm(nearest.vector.sum(axis=1), axis=1) / nearest.distance.sum(axis=1)
-    found = MapSource(atoms, SETTINGS).off_center()
+def off_center_twin(atoms: Atoms, neighbors: int) -> np.ndarray:
+    """Measure the distance to every atom in two cells around, ties counted in."""
+    reach = [range(-2, 3) if periodic else range(1) for periodic in atoms.pbc]
+    shifts = np.array(list(itertools.product(*reach))) @ atoms.cell.array
+    out = np.zeros(len(atoms))
+    for i, here in enumerate(atoms.positions):
+        vectors = atoms.positions[None] + shifts[:, None] - here
+        square = (vectors**2).sum(-1)
+        square[np.flatnonzero(~shifts.any(axis=1))[0], i] = np.inf
+        order = np.sort(square[np.isfinite(square)])
+        if not neighbors or not len(order):
+            continue
+        near = square <= order[min(neighbors, len(order)) - 1] * (1 + 1e-5)
+        out[i] = np.linalg.norm(vectors[near].sum(axis=0)) / np.sqrt(square[near]).sum()
+    return out
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("count", [13, 33])
+@pytest.mark.parametrize("neighbors", [0, 1, 12])
+def test_off_center_is_the_length_of_the_sum_over_the_sum_of_lengths(name, count, neighbors):
+    atoms = random_atoms(name, count, seed=count)
+    found = MapSource(atoms, SETTINGS).off_center(neighbors=neighbors)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, off_center_twin(atoms, neighbors), rtol=0, atol=1e-6)
+
+
+def test_off_center_counts_ties():
+    """In bcc six atoms share the second distance, of which twelve nearest would take four."""
+    atoms = bulk("Fe", "bcc", a=2.9, cubic=True).repeat(3)
+    np.testing.assert_allclose(MapSource(atoms, SETTINGS).off_center(neighbors=12), 0.0, atol=1e-6)
+
+
+def test_off_center_of_many_atoms_in_one_place_ends():
+    atoms = Atoms("H3000", positions=np.zeros((3000, 3)))
+    np.testing.assert_array_equal(MapSource(atoms, SETTINGS).off_center(threads=1), 0.0)
 
 
 def test_off_center_knows_a_surface_from_what_is_below():

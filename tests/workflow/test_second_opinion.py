@@ -1,5 +1,6 @@
 """A model that leaves atoms it is not sure of to another one."""
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from typer.testing import CliRunner
 
 import mdlens
+from mdlens.cli import app
 from mdlens.descriptors import MapSource, NeighborsMapSettings
 from mdlens.errors import InputError
 from mdlens.inference import SECOND_OPINIONS, StructureModel, load_model
+from mdlens.workflows.crystal_report import model_card
 
 BELOW = SECOND_OPINIONS["default"][1]
 
@@ -40,7 +44,7 @@ def test_the_default_model_comes_with_robust(default):
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_doubtful_atoms_are_told_by_the_second_and_others_by_the_first(default, hot_copper, fused):
-    first, second = replace(default, second=None), default.second.model
+    first, second = default.alone(), default.second.model
     if not fused:
         first, second = replace(first, fused=None), replace(second, fused=None)
     both = mdlens.classify(hot_copper, first.with_second(second, below=BELOW), batch=100)
@@ -76,11 +80,35 @@ def test_nobody_is_asked_about_sure_atoms(default):
 def test_where_the_second_has_too_few_neighbors_the_first_decides(default):
     """A cluster of 56 atoms: enough for maps of 48 columns."""
     atoms = Atoms("Cu56", positions=np.random.default_rng(0).uniform(0, 9.0, (56, 3)))
-    alone = mdlens.classify(atoms, replace(default, second=None))
+    alone = mdlens.classify(atoms, default.alone())
     larger = default.second.model.metadata.descriptor.size > 56
     both = mdlens.classify(atoms, default.with_second(default.second.model, below=1.0))
     assert larger
     np.testing.assert_array_equal(both.probabilities, alone.probabilities)
+
+
+@pytest.mark.parametrize("below", [0.0, -1.0, 1.5, float("nan")])
+def test_a_confidence_out_of_range_is_refused(default, below):
+    with pytest.raises(InputError, match="below must be above 0 and at most 1"):
+        default.with_second(default.second.model, below=below)
+
+
+def test_a_second_model_asks_nobody_itself(default):
+    assert default.with_second(default, below=0.5).second.model.second is None
+    assert default.alone().second is None
+
+
+def test_records_and_cards_name_it(default, tmp_path, mdlens_command, hot_copper):
+    file, records = tmp_path / "hot.xyz", tmp_path / "hot.json"
+    hot_copper.write(file)
+    mdlens_command(file, "--json", records, model="default")
+    second = json.loads(records.read_text())["model"]["second"]
+    version = default.second.model.version
+    assert second == {"name": "robust", "version": version, "below": BELOW}
+    assert model_card(default).second == f"robust {version}, where the confidence was below {BELOW:g}"
+    assert model_card(default.alone()).second is None
+    listed = CliRunner().invoke(app, ["models"], env={"COLUMNS": "200"})
+    assert f"robust, where its confidence is below {BELOW:g}" in listed.output
 
 
 def test_a_model_of_other_classes_is_refused(default, tiny_model):
@@ -101,5 +129,5 @@ def test_another_way_to_draw_shares_the_search():
     source = MapSource(atoms, small)
     np.testing.assert_array_equal(source.drawn_by(large).maps([0, 5]), MapSource(atoms, large).maps([0, 5]))
     assert source.settings == small
-    with pytest.raises(InputError, match="other channels"):
+    with pytest.raises(InputError, match="channels must be those of the source"):
         source.drawn_by(NeighborsMapSettings(size=8, candidates=20, channels=({"Cu": 1.0},)))

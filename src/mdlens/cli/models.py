@@ -82,7 +82,9 @@ def _rows(model: "InstalledModel") -> list[tuple[str, str]]:
     ]
     other = SECOND_OPINIONS.get(model.name)
     if other is not None and model.file.stem == model.name:
-        rows.append(("  asks", f"{other[0]}, where its confidence is below {other[1]:g}"))
+        rows.append(
+            ("  asks", f"{other[0]}, where its confidence is below {other[1]:g}; scores are its own alone")
+        )
     rows += [("  added", text) for text in _added_texts(metadata.training)]
     rows += [("  score", text) for text in _score_texts(metadata.scores)]
     return rows + [("  trained on", text) for text in _provenance_texts(metadata.training)]

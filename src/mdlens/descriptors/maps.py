@@ -68,7 +68,9 @@ class MapSource:
             InputError: If it has other channels.
         """
         if settings.channels != self.settings.channels:
-            raise InputError("maps with other channels need a source of their own")
+            raise InputError(
+                f"channels must be those of the source, {self.settings.channels}, got {settings.channels}"
+            )
         other = copy(self)
         other.settings = settings
         return other

@@ -90,7 +90,7 @@ class _Session:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SecondOpinion:
-    """A model that is asked about the atoms another is not sure of: it sees more, and takes longer.
+    """A model that is asked about the atoms another is not sure of: the second stage of a cascade.
 
     Args:
         model: The model, of the same classes.
@@ -172,23 +172,36 @@ class StructureModel:
     def with_second(self, model: "StructureModel", *, below: float) -> "StructureModel":
         """Leave atoms to another model where this one is not sure.
 
-        The other one's probabilities then take the place of this one's, and its distance, in proportion to
-        the limits; threshold, limit and embeddings stay this one's.
+        A cascade of two classifiers, in `mdlens.classify`: the other one's probabilities then take the place
+        of this one's, and its distance, in proportion to the limits; threshold, limit and embeddings stay
+        this one's. What `predict`, `describe` and `conclude` give is this one's alone.
 
         Args:
-            model: The other one, of the same classes.
-            below: Confidence below which it is asked.
+            model: The other one, of the same classes and channels; whom it would ask itself is not asked.
+            below: Confidence below which it is asked, above 0 and at most 1.
 
         Raises:
-            InputError: If the classes differ, or only one of the two measures a distance.
+            InputError: If classes or channels differ, only one of the two measures a distance, or `below` is
+                out of range.
         """
+        if not 0 < below <= 1:
+            raise InputError(f"below must be above 0 and at most 1, got {below}")
+        if model.settings.channels != self.settings.channels:
+            raise InputError(
+                f"{model.file}: draws maps with the channels {model.settings.channels}, "
+                f"{self.file} with {self.settings.channels}"
+            )
         if (model.classes, model.ids) != (self.classes, self.ids):
             raise InputError(
                 f"{model.file}: names other classes than {self.file}: {', '.join(model.classes)}"
             )
         if (model.distance_limit is None) != (self.distance_limit is None):
             raise InputError(f"{self.file}, {model.file}: only one of the two models measures a distance")
-        return replace(self, second=SecondOpinion(model=model, below=below))
+        return replace(self, second=SecondOpinion(model=model.alone(), below=below))
+
+    def alone(self) -> "StructureModel":
+        """Give this model without a second one."""
+        return self if self.second is None else replace(self, second=None)
 
     def predict(self, maps: Float32Array, *, threads: int = 0) -> tuple[Float32Array, Float32Array]:
         """Classify maps: ``p = softmax(logits / temperature)``.
@@ -300,7 +313,7 @@ def load_model(model: str | Path = DEFAULT_MODEL) -> StructureModel:
 
     The file is treated as untrusted: it is checked before the runtime sees it, and can do nothing but
     arithmetic. Of a file that comes with the package only damage is looked for here; it is run by the tests.
-    An installed model of `SECOND_OPINIONS` comes with the other one.
+    An installed model of `SECOND_OPINIONS` comes with the other one; a copy of its file elsewhere does not.
 
     Args:
         model: An installed name (see `installed_models`), the path of an .onnx file, or a folder with a

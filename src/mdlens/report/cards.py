@@ -37,7 +37,7 @@ def _second_text(model: ModelCard) -> str:
     if model.second is None:
         return ""
     return f"""<p>Atoms of which it is not sure were left to a second model, which sees more of their
-surroundings: {escaped(model.second)}.</p>
+surroundings: {escaped(model.second)}. Limits and scores here are those of the first model alone.</p>
 """
 
 

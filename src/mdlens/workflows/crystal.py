@@ -28,8 +28,8 @@ SHELL = 12
 
 AROUND, ONE_SIDED = 48, 0.2
 """An atom whose so many nearest neighbours are off centre by more than this stands at a surface: the atoms
-below would outvote the outermost layer, and it would make them doubtful. Of the atoms inside a crystal with
-half of its atoms missing 1 in 50 is (measured on the training data: `MapSource.off_center`)."""
+below would outvote the outermost layer, and it would make them doubtful. Measured on the training data by
+studies/structure_model/surfaces.py."""
 
 BATCH = 512
 """Atoms per batch: their maps stay in the processor's cache between the kernel and the network."""

@@ -21,14 +21,15 @@ def on_device(model: str | Path | StructureModel, device: str) -> StructureModel
 
     Classify with it as with any other. Labels are those of the core but for rounding; atoms whose
     neighbours are tied in distance, as in a perfect lattice, are left to the core. On a cluster, workers
-    compute on their processors.
+    compute on their processors. A second model goes to the device too.
 
     Args:
         model: Name of an installed model, path of a model file or of the folder of a run, or a loaded model.
         device: Name of a torch device, such as "cuda" or "cuda:1".
 
     Raises:
-        InputError: If the network of the model is not of 8 bits, or torch has no such device.
+        InputError: If the network of the model, or of its second one, is not of 8 bits, or torch has no such
+            device.
         MissingExtraError: If torch is not installed.
         ModelError: If the model cannot be loaded.
     """
