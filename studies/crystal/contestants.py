@@ -51,14 +51,14 @@ class Verdict:
 
 
 def load_models(folder: Path = MODELS) -> dict[str, list[StructureModel]]:
-    """The seed models by key. Seed 1 is the installed one unless the folder has another of that number.
+    """The seed models by key: the installed one and those of `MODELS`, or all of another folder.
 
     Each default model asks the robust one of its seed where it is not sure, as the installed ones do.
     """
     found: dict[str, list[StructureModel]] = {}
     for name, key in KEYS.items():
         others = sorted(folder.glob(f"{name}_*.onnx"))
-        first = [] if (folder / f"{name}_1.onnx") in others else [name]
+        first = [name] if folder == MODELS else []
         found[key] = [load_model(model) for model in (*first, *others)]
     found["mdlens"] = [
         model.with_second(other, below=SECOND_OPINIONS["default"][1])

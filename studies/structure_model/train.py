@@ -3,7 +3,7 @@
     python studies/structure_model/train.py RUNS/ [--model default] [--seeds 1 2 3]
 
 RUNS/default_1 and so on are runs of `mdlens train crystal` with `default.toml` (or `robust.toml`) and another
-seed; finished ones are kept, interrupted ones go on. Seed 1 is the one that is shipped.
+seed; finished ones are kept, interrupted ones go on. Seed 2 is the one that is shipped.
 """
 
 import argparse
