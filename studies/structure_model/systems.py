@@ -38,8 +38,7 @@ def _liquid(
 
 
 def _melt(name: str, lattice: str, elements: str, a: float, potential: str, **more) -> System:
-    more = {"close": True} | more
-    return _liquid(name, lattice, elements, a, potential, MELTING[potential], **more)
+    return _liquid(name, lattice, elements, a, potential, MELTING[potential], close=True, **more)
 
 
 # Girifalco & Weizer, Phys. Rev. 114, 687 (1959): soft pair potentials, whose crystals near melting are the
@@ -176,7 +175,7 @@ TRAIN = (
         "GaN wurtzite", "hexagonal_diamond", "wurtzite", "Ga N", 3.18, "GaN.tersoff", 3000, timestep=0.001
     ),
     _liquid("GaN", "wurtzite", "Ga N", 3.18, "GaN.tersoff", 3000, timestep=0.001),
-    # Melts of close-packed crystals are hardest to tell from the crystal where they are coldest.
+    # Melts of metals are hardest to tell from a crystal where they are coldest.
     _melt("Ni cold", "fcc", "Ni", 3.52, "Ni_u3.eam"),
     _melt("Au cold", "fcc", "Au", 4.08, "Au_u3.eam"),
     _melt("Pd cold", "fcc", "Pd", 3.89, "Pd_u3.eam"),

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from mdlens.errors import InputError
+from mdlens.inference.metadata import ModelMetadata
 
 ALLOWED_OPERATORS = frozenset(
     {
@@ -210,3 +211,37 @@ def _check_size(name: str, axes: list[Any] | None, maps: int) -> None:
         raise InputError(
             f"the array {name!r:.60} would hold {elements // maps} numbers per map; at most {LARGEST_ARRAY}"
         )
+
+
+def check_ports(graph: onnx.GraphProto, metadata: ModelMetadata) -> int:
+    """Compare the graph's input and outputs with the metadata; give the size of the embedding.
+
+    Raises:
+        InputError: If they do not fit.
+    """
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = {port.name: port_shape(port) for port in graph.input if port.name not in weights}
+    outputs = {port.name: port_shape(port) for port in graph.output}
+    measures_distance = metadata.distance_limit is not None
+    if set(inputs) != {"maps"} or set(outputs) - {"distance"} != {"logits", "embedding"}:
+        raise InputError("its graph must have the input 'maps' and the outputs 'logits' and 'embedding'")
+    if ("distance" in outputs) != measures_distance:
+        raise InputError("it must have both the output 'distance' and a 'distance_limit', or neither")
+    if measures_distance:
+        _expect("distance", outputs["distance"], (None,))
+    size = metadata.descriptor.size
+    _expect("maps", inputs["maps"], (None, len(metadata.descriptor.channels), size, size))
+    _expect("logits", outputs["logits"], (None, len(metadata.classes)))
+    embedding = outputs["embedding"]
+    width = embedding[1] if len(embedding) == 2 else None
+    _expect("embedding", embedding, (None, width or 1))
+    return int(width or 1)
+
+
+def _expect(name: str, shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> None:
+    if shape != expected:
+        raise InputError(f"{name!r} must have the shape {_shape_text(expected)}, got {_shape_text(shape)}")
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("batch" if size is None else str(size) for size in shape) + ")"

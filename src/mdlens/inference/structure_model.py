@@ -17,7 +17,7 @@ from mdlens.errors import InputError, ModelError
 from mdlens.inference.byte_network import Embedder, FusedNetwork, embedding_to_outputs, read_byte_network
 from mdlens.inference.description import read_exemplars, read_metadata
 from mdlens.inference.exemplars import Exemplars
-from mdlens.inference.graph_check import parse_graph, port_shape
+from mdlens.inference.graph_check import check_ports, parse_graph
 from mdlens.inference.metadata import ModelMetadata
 from mdlens.types import Float32Array
 
@@ -336,7 +336,7 @@ def _open(file: Path, data: bytes, second: SecondOpinion | None = None) -> Struc
     try:
         graph = parse_graph(data, batch=BATCH, known=installed)
         metadata = read_metadata(graph)
-        embedding_size = _check_ports(graph.graph, metadata)
+        embedding_size = check_ports(graph.graph, metadata)
         session = _Session(graph.SerializeToString(), file)
         fused, tail = _open_fused(graph, metadata, file)
     except (InputError, UnicodeDecodeError) as error:
@@ -425,36 +425,6 @@ def _read(file: Path) -> bytes:
     if not data:
         raise ModelError(f"{file}: the file is empty; {_REMEDY}")
     return data
-
-
-def _check_ports(graph: onnx.GraphProto, metadata: ModelMetadata) -> int:
-    """Compare the graph's input and outputs with the metadata; give the size of the embedding."""
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = {port.name: port_shape(port) for port in graph.input if port.name not in weights}
-    outputs = {port.name: port_shape(port) for port in graph.output}
-    measures_distance = metadata.distance_limit is not None
-    if set(inputs) != {"maps"} or set(outputs) - {"distance"} != {"logits", "embedding"}:
-        raise InputError("its graph must have the input 'maps' and the outputs 'logits' and 'embedding'")
-    if ("distance" in outputs) != measures_distance:
-        raise InputError("it must have both the output 'distance' and a 'distance_limit', or neither")
-    if measures_distance:
-        _expect("distance", outputs["distance"], (None,))
-    size = metadata.descriptor.size
-    _expect("maps", inputs["maps"], (None, len(metadata.descriptor.channels), size, size))
-    _expect("logits", outputs["logits"], (None, len(metadata.classes)))
-    embedding = outputs["embedding"]
-    width = embedding[1] if len(embedding) == 2 else None
-    _expect("embedding", embedding, (None, width or 1))
-    return int(width or 1)
-
-
-def _expect(name: str, shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> None:
-    if shape != expected:
-        raise InputError(f"{name!r} must have the shape {_shape_text(expected)}, got {_shape_text(shape)}")
-
-
-def _shape_text(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("batch" if size is None else str(size) for size in shape) + ")"
 
 
 def _session_options() -> onnxruntime.SessionOptions:
